@@ -1,0 +1,309 @@
+//! What a host answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The answer to a read. Absence is an answer; a refusal is never taken for absence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer<T = serde_json::Value> {
+    /// It is there.
+    Present(T),
+    /// It is not there.
+    Absent {},
+    /// The host would not or could not say.
+    Refused(Refusal),
+}
+
+impl<T> Answer<T> {
+    /// The same answer with what is present put through `convert`.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Answer::Present(value) => Answer::Present(convert(value)),
+            Answer::Absent {} => Answer::Absent {},
+            Answer::Refused(refusal) => Answer::Refused(refusal),
+        }
+    }
+}
+
+/// The outcome of a write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Carried out; what the call tells besides.
+    Done(serde_json::Value),
+    /// Not carried out: an element is no longer as it was read.
+    Moved {
+        /// The element, in words.
+        at: String,
+    },
+    /// Not carried out, or not to the end.
+    Failed(Refusal),
+    /// Not tried, because a write before it in the batch was not done.
+    Skipped {},
+}
+
+/// Why a host did not do or say what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// What kind of refusal it is.
+    pub code: RefusalCode,
+    /// What Windows said, or the agent's own words where Windows said nothing; never a secret.
+    pub text: String,
+    /// The HRESULT or Win32 code as `0x` and eight hexadecimal digits, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hresult: Option<String>,
+}
+
+/// The kinds of refusal an operator can act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// Access denied.
+    Denied,
+    /// In use by somebody else, or a section locked at a level above.
+    Locked,
+    /// What is there cannot be parsed.
+    Invalid,
+    /// Not there on this version of Windows or IIS, or IIS is not installed.
+    Unsupported,
+    /// A payload was removed from the image and no source has it.
+    SourceMissing,
+    /// No space left.
+    DiskFull,
+    /// The host takes part in IIS shared configuration, where one commit would switch every node at once.
+    SharedConfiguration,
+    /// Servicing waits for a reboot.
+    RebootPending,
+    /// A logon was refused; the Win32 code says why (1326 wrong, 1909 locked, 1330 expired, 1331 disabled …).
+    Logon,
+    /// A name the call was given is not known to the host.
+    Unknown,
+    /// A mutating call in a read-only session.
+    ReadOnly,
+    /// Anything else; the text says it.
+    Failed,
+}
+
+/// Answer to `host_facts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFacts {
+    /// The computer's name.
+    pub computer: String,
+    /// The domain it has joined; `None` in a workgroup.
+    pub domain: Option<String>,
+    /// Product name, such as `Windows Server 2019 Standard`.
+    pub os: String,
+    /// Version, such as `10.0.17763`.
+    pub os_version: String,
+    /// Whether it is a server edition.
+    pub server: bool,
+    /// Version of the PowerShell that runs the agent.
+    pub powershell: String,
+    /// IIS version as `major.minor`, such as `8.5`; `None` where IIS is not installed.
+    pub iis: Option<String>,
+    /// `Release` of .NET Framework 4 (528040 is 4.8); `None` where it is not installed.
+    pub dotnet_release: Option<u32>,
+    /// Why a reboot is pending: `component_servicing`, `windows_update`, `file_rename`; empty for none.
+    pub pending_reboot: Vec<String>,
+    /// The folder of IIS shared configuration, where redirection.config enables it.
+    pub shared_configuration: Option<String>,
+    /// The host's clock, as `2026-11-21T12:34:56Z`.
+    pub utc: String,
+    /// Seconds since the host started.
+    pub uptime_seconds: u64,
+    /// Fixed disks.
+    pub disks: Vec<Disk>,
+    /// Culture of the agent's thread, such as `en-US`.
+    pub culture: String,
+    /// Whether the session holds an elevated administrator token.
+    pub administrator: bool,
+    /// `%SystemDrive%`, such as `C:`.
+    pub system_drive: String,
+}
+
+/// A fixed disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// Drive, such as `C:`.
+    pub name: String,
+    /// File system, such as `NTFS`.
+    pub format: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Free bytes.
+    pub free_bytes: u64,
+}
+
+/// Answer to `features`: the state of each name asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Features(pub BTreeMap<String, FeatureState>);
+
+/// State of a Windows feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureState {
+    /// Installed.
+    Installed,
+    /// Not installed, its payload on the disk.
+    Available,
+    /// Not installed, its payload removed.
+    Removed,
+    /// Installed after the next reboot.
+    InstallPending,
+    /// Removed after the next reboot.
+    UninstallPending,
+    /// This Windows has no feature of that name.
+    Unknown,
+}
+
+/// Answer to `iis_runtime`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// Pools by name.
+    #[serde(default)]
+    pub pools: BTreeMap<String, PoolRuntime>,
+    /// Sites by name.
+    #[serde(default)]
+    pub sites: BTreeMap<String, RunState>,
+    /// WAS events (System log) of the pools asked for, in the last ten minutes, oldest first.
+    #[serde(default)]
+    pub events: Vec<WasEvent>,
+}
+
+/// A pool as WAS sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolRuntime {
+    /// Its state.
+    pub state: RunState,
+    /// Its worker processes.
+    pub workers: Vec<Worker>,
+}
+
+/// A worker process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// Process id.
+    pub pid: u32,
+    /// Account it runs as, `DOMAIN\name`.
+    pub account: String,
+}
+
+/// State of a pool or site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Serving, or ready to.
+    Started,
+    /// Not serving.
+    Stopped,
+    /// On its way up, for longer than the host waits.
+    Starting,
+    /// On its way down, for longer than the host waits.
+    Stopping,
+    /// WAS does not know it.
+    Unknown,
+}
+
+/// An event of the Windows Process Activation Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WasEvent {
+    /// Event id, such as 5021.
+    pub id: u32,
+    /// When, in UTC, as `2026-11-21T12:34:56Z`.
+    pub utc: String,
+    /// The pool it is about.
+    pub pool: String,
+}
+
+/// Answer to `files`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileState {
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Length in bytes; 0 for a folder.
+    pub length_bytes: u64,
+    /// Time of last change in UTC.
+    pub modified_utc: String,
+    /// Its text, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// SHA-256 in lower-case hexadecimal, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// HMAC-SHA256 under the nonce, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+/// Answer to `certificates`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Certificates(pub Vec<Certificate>);
+
+/// A certificate in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// SHA-1 thumbprint, 40 upper-case hexadecimal digits.
+    pub thumbprint: String,
+    /// Distinguished name of the subject.
+    pub subject: String,
+    /// DNS names it is good for, subject common name included.
+    pub dns_names: Vec<String>,
+    /// Start of validity, UTC.
+    pub not_before: String,
+    /// End of validity, UTC.
+    pub not_after: String,
+    /// Whether its private key is on the host.
+    pub private_key: bool,
+}
+
+/// Answer to `accounts`: for each name asked for its account, or `None` where nobody knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Accounts(pub BTreeMap<String, Option<Account>>);
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Security identifier, `S-1-…`.
+    pub sid: String,
+    /// The name Windows gives back for the SID.
+    pub name: String,
+}
+
+/// Answer to `http`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpReply {
+    /// Status code.
+    pub status: u16,
+    /// Reply headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The first 4,096 characters of the body.
+    pub body: String,
+}
+
+/// What `install_features` tells when done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installed {
+    /// Whether Windows wants a reboot to finish.
+    pub reboot_needed: bool,
+    /// The features that were installed, those pulled in included.
+    pub features: Vec<String>,
+    /// What Windows said besides.
+    pub messages: Vec<String>,
+}

@@ -1,0 +1,132 @@
+//! Reads: calls that change nothing on the host.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::ElementPath;
+
+/// A question to a host. Every variant is free of effects: a read-only session sends nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "read", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Read {
+    /// Operating system, PowerShell, IIS, .NET, domain, pending reboot, clock, disks. Answer: [`super::answer::HostFacts`].
+    HostFacts,
+    /// State of Windows features by ServerManager name. Answer: [`super::answer::Features`].
+    Features {
+        /// ServerManager ids, such as `Web-WebSockets`.
+        names: Vec<String>,
+    },
+    /// One element of IIS configuration with all below it. Answer: [`super::config::Element`].
+    /// Absent when the path leads to nothing; refused as `unsupported` where IIS is not installed.
+    IisConfig {
+        /// Where the element is.
+        at: ElementPath,
+        /// How secret attributes are normalised before their MAC is made.
+        #[serde(default)]
+        mac: MacForm,
+    },
+    /// State of pools and sites, worker processes and WAS events. Answer: [`super::answer::Runtime`].
+    IisRuntime {
+        /// Pools asked for, by name; one that is not there is left out of the answer.
+        #[serde(default)]
+        pools: Vec<String>,
+        /// Sites asked for, by name; one that is not there is left out of the answer.
+        #[serde(default)]
+        sites: Vec<String>,
+    },
+    /// One file or folder. Answer: [`super::answer::FileState`].
+    Files {
+        /// Where it is.
+        at: FileAt,
+        /// What to tell of it.
+        want: FileWant,
+    },
+    /// Certificates in a store of the local machine. Answer: [`super::answer::Certificates`].
+    Certificates {
+        /// Store name, such as `My` or `WebHosting`.
+        store: String,
+    },
+    /// Account names to SIDs. Answer: [`super::answer::Accounts`].
+    Accounts {
+        /// Names as an operator writes them: `CORP\svc-chat`, `NetworkService`, `IIS AppPool\Chat`.
+        names: Vec<String>,
+    },
+    /// A GET or HEAD from the host to itself over loopback. Answer: [`super::answer::HttpReply`].
+    Http {
+        /// The verb; there is no way to name another.
+        verb: HttpVerb,
+        /// TCP port on 127.0.0.1.
+        port: u16,
+        /// Value of the Host header; empty for none.
+        host: String,
+        /// Path and query, starting with `/`.
+        path: String,
+    },
+}
+
+impl Read {
+    /// The call's name as it stands on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Read::HostFacts => "host_facts",
+            Read::Features { .. } => "features",
+            Read::IisConfig { .. } => "iis_config",
+            Read::IisRuntime { .. } => "iis_runtime",
+            Read::Files { .. } => "files",
+            Read::Certificates { .. } => "certificates",
+            Read::Accounts { .. } => "accounts",
+            Read::Http { .. } => "http",
+        }
+    }
+}
+
+/// The verbs that have no effect on a well-behaved application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpVerb {
+    /// The whole reply.
+    Get,
+    /// Its head alone.
+    Head,
+}
+
+/// How a secret is normalised on the host before HMAC-SHA256 is taken over its UTF-8 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MacForm {
+    /// As it is.
+    #[default]
+    Exact,
+    /// In upper case (invariant culture): keys in hexadecimal, whose letter case is no drift.
+    Upper,
+}
+
+/// Where a file is. Paths that follow from configuration are resolved on the host, so that no read needs another's answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FileAt {
+    /// An absolute Windows path; `%SystemDrive%` and its like are expanded on the host.
+    Path(String),
+    /// Below the folder of an application.
+    App {
+        /// The site's name.
+        site: String,
+        /// The application's path, such as `/`.
+        path: String,
+        /// The file below the application's folder; empty for the folder itself.
+        file: String,
+    },
+}
+
+/// What to tell of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileWant {
+    /// Kind, length and time of last change.
+    Stat,
+    /// The same and its text (at most 1 MiB, decoded by its byte order mark, else UTF-8).
+    Text,
+    /// The same and SHA-256 of its bytes.
+    Sha256,
+    /// The same and HMAC-SHA256 of its bytes under the batch's nonce.
+    Mac,
+}

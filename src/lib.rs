@@ -1,0 +1,11 @@
+//! farmhand: infrastructure as code for Windows/IIS farms.
+//!
+//! Modules stand in layers, lowest first; each uses only those above it in this list.
+
+pub mod value;
+
+pub mod hostcall;
+
+pub mod resource;
+
+pub mod lab;

@@ -1,0 +1,3 @@
+//! The `farmhand` program.
+
+fn main() {}

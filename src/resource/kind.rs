@@ -1,0 +1,146 @@
+//! A kind with its type erased: what loader, plan and engine work with.
+
+use std::fmt;
+
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+
+use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
+use crate::hostcall::Refusal;
+use crate::value::Changes;
+
+/// A kind, as data.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Its name in a playbook.
+    pub name: &'static str,
+    /// YAML of its properties, every property set.
+    pub example: &'static str,
+    /// Whether a stage ends with it.
+    pub barrier: bool,
+    read: fn(&Value) -> Result<Box<dyn Instance>, Misread>,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Kind {
+    /// Erases the type of a kind.
+    pub const fn of<R: Resource>() -> Kind {
+        Kind { name: R::KIND, example: R::EXAMPLE, barrier: R::BARRIER, read: read::<R>, schema: schema::<R> }
+    }
+
+    /// Reads the properties of a step.
+    ///
+    /// # Errors
+    /// The first property that does not fit, by path.
+    pub fn read(&self, properties: &Value) -> Result<Box<dyn Instance>, Misread> {
+        (self.read)(properties)
+    }
+
+    /// The JSON Schema of its properties.
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "Kind({})", self.name)
+    }
+}
+
+/// A property that does not fit its type.
+#[derive(Debug)]
+pub struct Misread {
+    /// The way to it, as `serde_path_to_error` tells it.
+    pub path: serde_path_to_error::Path,
+    /// What serde says of it.
+    pub message: String,
+}
+
+/// A resource with its type erased.
+pub trait Instance: fmt::Debug + Send + Sync {
+    /// See [`Resource::name`].
+    fn name(&self) -> String;
+    /// The desired state, serialised.
+    fn desired(&self) -> Value;
+    /// See [`Resource::claims`].
+    fn claims(&self) -> Vec<Claim>;
+    /// See [`Resource::check`].
+    fn check(&self, problems: &mut Problems);
+    /// See [`Resource::reads`].
+    fn reads(&self, reads: &mut Reads);
+    /// See [`Resource::conflicts`].
+    fn conflicts(&self, found: &Found, problems: &mut Problems);
+    /// The actual state, serialised; `None` when the object is not there.
+    ///
+    /// # Errors
+    /// When the host refused to say.
+    fn seen(&self, found: &Found) -> Result<Option<Value>, Refusal>;
+    /// See [`Resource::writes`].
+    fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
+    /// See [`Resource::disturbs`].
+    fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+}
+
+/// The erased form of a resource.
+struct Erased<R>(R);
+
+impl<R: Resource> fmt::Debug for Erased<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}/{}", R::KIND, self.0.name())
+    }
+}
+
+impl<R: Resource> Instance for Erased<R> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn desired(&self) -> Value {
+        serialised(&self.0)
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        self.0.claims()
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        self.0.check(problems);
+    }
+
+    fn reads(&self, reads: &mut Reads) {
+        self.0.reads(reads);
+    }
+
+    fn conflicts(&self, found: &Found, problems: &mut Problems) {
+        self.0.conflicts(found, problems);
+    }
+
+    fn seen(&self, found: &Found) -> Result<Option<Value>, Refusal> {
+        Ok(self.0.seen(found)?.as_ref().map(serialised))
+    }
+
+    fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
+        self.0.writes(found, changes, writes);
+    }
+
+    fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
+        self.0.disturbs(found, changes)
+    }
+}
+
+fn read<R: Resource>(properties: &Value) -> Result<Box<dyn Instance>, Misread> {
+    match serde_path_to_error::deserialize::<_, R>(properties) {
+        Ok(resource) => Ok(Box::new(Erased(resource))),
+        Err(error) => Err(Misread { path: error.path().clone(), message: error.into_inner().to_string() }),
+    }
+}
+
+fn schema<R: Resource>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<R>()
+}
+
+/// A resource is plain data with string keys, which always serialises.
+fn serialised<R: Resource>(resource: &R) -> Value {
+    serde_json::to_value(resource).unwrap_or_else(|error| unreachable!("{} serialises: {error}", R::KIND))
+}

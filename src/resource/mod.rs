@@ -1,0 +1,126 @@
+//! Resource kinds: what an app pool or a feature *is*, in Rust alone.
+//!
+//! A kind says what to look at, tells what was found in the desired value's own words, and says what to change.
+//! It compares nothing, contacts nothing and cannot fail.
+
+mod found;
+mod kind;
+mod reads;
+mod writes;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use found::{Found, SecretMacs, Verdict};
+pub use kind::{Instance, Kind, Misread};
+pub use reads::Reads;
+pub use writes::{Phase, Writes};
+
+use crate::hostcall::Refusal;
+use crate::value::Changes;
+
+/// What a kind is. One file implements it, one line in [`kinds!`] lists it.
+///
+/// A property that is not set is not managed, so every property but those that name the object is an `Option`.
+/// The doc comments of the struct and its fields are the manual and the JSON Schema.
+pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
+    /// The kind's name in a playbook, such as `iis_app_pool`.
+    const KIND: &'static str;
+    /// YAML of the properties, every property set.
+    const EXAMPLE: &'static str;
+    /// Whether a stage ends with this resource: what comes after is planned from what it leaves behind.
+    const BARRIER: bool = false;
+
+    /// The object's name, for addresses: `web01/iis_app_pool/ChatPool`.
+    fn name(&self) -> String;
+
+    /// The objects and properties this resource claims; two steps that claim the same are a mistake.
+    /// By default the object is the resource itself and the properties are those that are set.
+    fn claims(&self) -> Vec<Claim> {
+        let object = format!("{}/{}", Self::KIND, self.name());
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let properties = value.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        properties.map(|(property, _)| Claim { object: object.clone(), property: property.clone() }).collect()
+    }
+
+    /// What the types cannot say, at load time.
+    fn check(&self, _: &mut Problems) {}
+
+    /// What to look at. Sees no answers.
+    fn reads(&self, reads: &mut Reads);
+
+    /// What cannot be on this host or beside what was found there: a plan error.
+    fn conflicts(&self, _: &Found, _: &mut Problems) {}
+
+    /// The actual state in the desired value's own words; `None` when the object is not there.
+    ///
+    /// # Errors
+    /// When the host refused to say.
+    fn seen(&self, found: &Found) -> Result<Option<Self>, Refusal>;
+
+    /// What to do about the changes. Complete even from nothing.
+    fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
+
+    /// What the changes do to something that is running.
+    fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+}
+
+/// What a change does to something that is running, from least to most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disturbance {
+    /// Nothing that is running notices.
+    #[default]
+    None,
+    /// Worker processes are replaced, the old ones finishing what they have.
+    Recycles,
+    /// Something stops, or stops and starts again.
+    Restarts,
+    /// The host may have to restart.
+    Reboots,
+}
+
+/// One property of one object that a resource sets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// The object, such as `iis_app_pool/ChatPool`.
+    pub object: String,
+    /// The property, such as `queue_length`.
+    pub property: String,
+}
+
+/// Mistakes found in one resource, each at a property.
+#[derive(Debug, Default)]
+pub struct Problems(pub Vec<Problem>);
+
+/// A mistake in a resource.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The property's path, such as `identity.password` or `bindings[1].port`; empty for the resource as a whole.
+    pub property: String,
+    /// What is wrong: one lower-case sentence without a full stop.
+    pub message: String,
+    /// What to type instead; empty for none.
+    pub help: String,
+}
+
+impl Problems {
+    /// Notes a mistake.
+    pub fn add(&mut self, property: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.0.push(Problem { property: property.to_owned(), message: message.into(), help: help.into() });
+    }
+}
+
+/// The list of kinds: a module and an entry of [`KINDS`] for each, so that the two cannot disagree.
+macro_rules! kinds {
+    ($($module:ident::$type:ident,)*) => {
+        $(pub mod $module;)*
+        /// Every kind there is, in alphabetical order.
+        pub const KINDS: &[Kind] = &[$(Kind::of::<$module::$type>(),)*];
+    };
+}
+
+kinds! {
+    windows_feature::WindowsFeature,
+}

@@ -1,0 +1,131 @@
+//! `windows_feature`: roles and features of Windows Server.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes};
+use crate::hostcall::answer::FeatureState;
+use crate::hostcall::{Read, Refusal, Write};
+use crate::value::Changes;
+
+/// Windows features that shall be installed, all in one servicing operation.
+///
+/// Ends a stage: what follows is planned from what the features leave behind.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowsFeature {
+    /// ServerManager ids, such as `Web-Server` or `Web-WebSockets` (`Get-WindowsFeature` lists them). No wildcards.
+    pub names: Vec<String>,
+    /// Whether the management tools of the features come too. Used when something is installed; not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_tools: Option<bool>,
+    /// Folders or a WIM image that hold payloads removed from the image, such as `D:\sources\sxs`.
+    /// A UNC path is read as the computer's account. Used when something is installed; not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Vec<String>>,
+    /// Whether the host may restart when Windows needs it to finish; `never` unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<Reboot>,
+}
+
+/// Whether a host may be restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reboot {
+    /// Never: a reboot that is needed ends the host's run, and says so.
+    Never,
+    /// When Windows asks for it.
+    IfNeeded,
+}
+
+impl Resource for WindowsFeature {
+    const KIND: &'static str = "windows_feature";
+    const EXAMPLE: &'static str = "\
+names: [Web-Server, Web-Asp-Net45, Web-WebSockets]
+management_tools: true
+source: ['D:\\sources\\sxs']
+reboot: if_needed
+";
+    const BARRIER: bool = true;
+
+    fn name(&self) -> String {
+        self.names.join(",")
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let claim = |name: &String| Claim { object: format!("windows_feature/{name}"), property: "names".to_owned() };
+        self.names.iter().map(claim).collect()
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        if self.names.is_empty() {
+            problems.add("names", "no feature is named", "names: [Web-Server]");
+        }
+        for (index, name) in self.names.iter().enumerate() {
+            let property = format!("names[{index}]");
+            if name.contains(['*', '?']) {
+                problems.add(
+                    &property,
+                    format!("`{name}` is a wildcard"),
+                    "name each feature; a wildcard would also install what nobody asked for",
+                );
+            } else if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+                problems.add(
+                    &property,
+                    format!("`{name}` is not a feature's ServerManager id"),
+                    "an id such as Web-WebSockets",
+                );
+            }
+            if self.names[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
+                problems.add(&property, format!("`{name}` is named twice"), "name it once");
+            }
+        }
+    }
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.ask(Read::Features { names: self.names.clone() });
+    }
+
+    fn conflicts(&self, found: &Found, problems: &mut Problems) {
+        let Ok(features) = found.features(&self.names) else { return };
+        for (index, name) in self.names.iter().enumerate() {
+            if features.0.get(name) == Some(&FeatureState::Unknown) {
+                problems.add(
+                    &format!("names[{index}]"),
+                    format!("this Windows has no feature `{name}`"),
+                    "an id that `Get-WindowsFeature` lists on the host",
+                );
+            }
+        }
+    }
+
+    fn seen(&self, found: &Found) -> Result<Option<Self>, Refusal> {
+        let features = found.features(&self.names)?;
+        let installed = |name: &&String| features.0.get(*name) == Some(&FeatureState::Installed);
+        Ok(Some(WindowsFeature { names: self.names.iter().filter(installed).cloned().collect(), ..self.clone() }))
+    }
+
+    fn writes(&self, found: &Found, _: &Changes, writes: &mut Writes) {
+        let features = found.features(&self.names).ok();
+        let installed = |name: &&String| {
+            features.as_ref().is_some_and(|features| features.0.get(*name) == Some(&FeatureState::Installed))
+        };
+        writes.add(
+            Phase::Features,
+            Write::InstallFeatures {
+                names: self.names.iter().filter(|name| !installed(name)).cloned().collect(),
+                management_tools: self.management_tools.unwrap_or(false),
+                source: self.source.clone().unwrap_or_default(),
+            },
+        );
+        writes.reboot_allowed |= self.reboot == Some(Reboot::IfNeeded);
+    }
+
+    fn disturbs(&self, _: &Found, _: &Changes) -> Disturbance {
+        // Installing features for HTTP can bounce http.sys and with it every site.
+        match self.reboot {
+            Some(Reboot::IfNeeded) => Disturbance::Reboots,
+            Some(Reboot::Never) | None => Disturbance::Restarts,
+        }
+    }
+}

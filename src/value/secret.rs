@@ -1,0 +1,96 @@
+//! Secrets, in two halves: a reference that may be kept and shown, and a value that may not.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// Where a secret is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// Sealed `age` files beside the playbook.
+    Age,
+    /// An environment variable.
+    Env,
+}
+
+/// HMAC-SHA256 of a secret's value under the farm key, cut to 16 hexadecimal digits: tells two values apart, tells neither.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+/// A secret's name: all that playbooks, kinds, plans and journals ever hold of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRef {
+    /// Where it is kept.
+    pub store: Store,
+    /// Its name in the store.
+    pub name: String,
+    /// Which value was meant, where the store could be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl SecretRef {
+    /// The key of the one-entry map under which `secret('…')` travels from a template to a kind.
+    /// No YAML key may spell it: the loader refuses one.
+    pub const MARK: &'static str = "secret()";
+}
+
+/// A secret's value. It exists only while bytes for the wire are being made: no Serialize, Display, Debug or Clone.
+pub struct SecretValue(Zeroizing<String>);
+
+impl SecretValue {
+    /// Takes hold of a value.
+    pub fn new(value: String) -> SecretValue {
+        SecretValue(Zeroizing::new(value))
+    }
+
+    /// The value, for the one place that needs it. Each call site is listed in `tests/tidy`.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A secret-typed property. In a playbook it is `"{{ secret('name') }}"` and nothing else; a literal is refused.
+///
+/// What was found is told in the same type: the desired reference back when it is equal, else how it differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Secret {
+    /// The secret of this name.
+    #[serde(rename = "secret()")]
+    Named(SecretRef),
+    /// Found, and not the desired one.
+    #[serde(rename = "differs", skip_deserializing)]
+    Differs,
+    /// Found, and the host itself cannot decrypt it (a cloned image).
+    #[serde(rename = "unreadable", skip_deserializing)]
+    Unreadable,
+}
+
+impl Secret {
+    /// The reference, where there is one.
+    pub fn reference(&self) -> Option<&SecretRef> {
+        match self {
+            Secret::Named(reference) => Some(reference),
+            Secret::Differs | Secret::Unreadable => None,
+        }
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A reference to a secret, never the secret itself: \"{{ secret('name') }}\".",
+            "pattern": "^\\s*\\{\\{\\s*secret\\(.*\\)\\s*\\}\\}\\s*$"
+        })
+    }
+}

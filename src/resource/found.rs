@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::hostcall::answer::{Accounts, Certificates, Features, HostFacts, Runtime};

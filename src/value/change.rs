@@ -47,7 +47,7 @@ pub fn diff(desired: &Value, actual: Option<&Value>) -> Changes {
 fn walk(path: &str, desired: &Value, actual: &Value, changes: &mut Vec<Change>) {
     match desired {
         Value::Null => {}
-        Value::Object(properties) if !is_secret(desired) => {
+        Value::Object(properties) if !is_secret(desired) && matches!(actual, Value::Object(_) | Value::Null) => {
             for (name, value) in properties {
                 let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 walk(&below, value, actual.get(name).unwrap_or(&Value::Null), changes);

@@ -8,4 +8,6 @@ pub mod hostcall;
 
 pub mod resource;
 
+pub mod plan;
+
 pub mod lab;

@@ -10,4 +10,6 @@ pub mod resource;
 
 pub mod plan;
 
+pub mod engine;
+
 pub mod lab;

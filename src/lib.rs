@@ -12,4 +12,6 @@ pub mod plan;
 
 pub mod engine;
 
+pub mod report;
+
 pub mod lab;

@@ -8,4 +8,11 @@ pub mod hostcall;
 
 pub mod resource;
 
+pub mod agent;
+
+pub mod http;
+
+pub mod transport;
+
+
 pub mod lab;

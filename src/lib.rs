@@ -14,5 +14,6 @@ pub mod http;
 
 pub mod transport;
 
+pub mod session;
 
 pub mod lab;

@@ -31,7 +31,9 @@ pub enum EncodeError {
         why: String,
     },
     /// The line would be too long.
-    #[error("the batch takes {bytes} bytes on the wire and {MAX_LINE_BYTES} is the most; spread the play's steps over two plays")]
+    #[error(
+        "the batch takes {bytes} bytes on the wire and {MAX_LINE_BYTES} is the most; spread the play's steps over two plays"
+    )]
     TooLong {
         /// Its length.
         bytes: usize,

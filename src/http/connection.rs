@@ -140,7 +140,8 @@ impl Failure {
 
 fn lost(address: &str, error: &dyn std::error::Error, sent: bool) -> HttpError {
     // hyper says "connection error"; what the network said is one level down.
-    let why = std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string);
+    let why =
+        std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string);
     HttpError::Lost { address: address.to_owned(), why, sent }
 }
 

@@ -239,12 +239,7 @@ impl Channel {
     }
 
     fn lost(&self, doing: &'static str, error: &HttpError) -> TransportError {
-        TransportError::Lost {
-            host: self.target.host.clone(),
-            doing,
-            why: error.to_string(),
-            sent: error.was_sent(),
-        }
+        TransportError::Lost { host: self.target.host.clone(), doing, why: error.to_string(), sent: error.was_sent() }
     }
 }
 

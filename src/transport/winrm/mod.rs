@@ -44,6 +44,8 @@ pub struct WinRm {
     common: Common,
     shell: Option<String>,
     command: Option<String>,
+    /// Whether the process has ended by itself. A Signal follows all the same (MS-WSMV 3.1.4.12).
+    ended: bool,
     stderr: Vec<u8>,
     started: u64,
 }
@@ -53,7 +55,7 @@ impl WinRm {
     pub fn new(target: Target) -> WinRm {
         let channel = Channel::new(target);
         let common = Common { to: channel.address(), max_envelope_bytes: MAX_ENVELOPE_BYTES };
-        WinRm { channel, common, shell: None, command: None, stderr: Vec::new(), started: 0 }
+        WinRm { channel, common, shell: None, command: None, ended: false, stderr: Vec::new(), started: 0 }
     }
 
     /// The host's name.
@@ -70,6 +72,7 @@ impl WinRm {
         let reply = self.perform(&Operation::Command { shell: &shell, line }, OPERATION_PATIENCE).await?;
         let command = reply::command_id(&reply).ok_or_else(|| self.nonsense("Command", "it names no process"))?;
         self.command = Some(command);
+        self.ended = false;
         self.stderr.clear();
         self.started += 1;
         Ok(())
@@ -119,9 +122,7 @@ impl WinRm {
         let output = reply::output(&reply, &command).map_err(|what| self.nonsense("Receive", &what))?;
         let room = MAX_STDERR_BYTES.saturating_sub(self.stderr.len());
         self.stderr.extend(output.stderr.iter().take(room));
-        if output.exit_code.is_some() {
-            self.command = None;
-        }
+        self.ended = output.exit_code.is_some();
         Ok(Received { stdout: output.stdout, exit_code: output.exit_code })
     }
 
@@ -152,7 +153,7 @@ impl WinRm {
 
     fn running(&self, doing: &'static str) -> Result<(String, String), TransportError> {
         match (&self.shell, &self.command) {
-            (Some(shell), Some(command)) => Ok((shell.clone(), command.clone())),
+            (Some(shell), Some(command)) if !self.ended => Ok((shell.clone(), command.clone())),
             _ => Err(TransportError::Lost {
                 host: self.host().to_owned(),
                 doing,

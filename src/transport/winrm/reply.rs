@@ -24,9 +24,9 @@ pub fn relates_to(envelope: &Element) -> Option<&str> {
 /// The shell that a Create opened: from the selectors of the reply's reference, or from the shell's own element.
 pub fn shell_id(envelope: &Element) -> Option<String> {
     let body = envelope.child("Body")?;
-    let selector = body.find("SelectorSet").and_then(|set| {
-        set.children_named("Selector").find(|selector| selector.attribute("Name") == Some("ShellId"))
-    });
+    let selector = body
+        .find("SelectorSet")
+        .and_then(|set| set.children_named("Selector").find(|selector| selector.attribute("Name") == Some("ShellId")));
     let id = selector.or_else(|| body.at(&["Shell", "ShellId"]))?.text.trim();
     (!id.is_empty()).then(|| id.to_owned())
 }
@@ -73,7 +73,8 @@ mod tests {
     use super::*;
 
     fn receive(inside: &str) -> Result<Output, String> {
-        let text = format!("<s:Envelope><s:Body><rsp:ReceiveResponse>{inside}</rsp:ReceiveResponse></s:Body></s:Envelope>");
+        let text =
+            format!("<s:Envelope><s:Body><rsp:ReceiveResponse>{inside}</rsp:ReceiveResponse></s:Body></s:Envelope>");
         output(&Element::parse(&text).unwrap(), "C1")
     }
 

@@ -29,7 +29,8 @@ pub fn wrap(sealed: &Sealed) -> Vec<u8> {
          --Encrypted Boundary\r\n\tContent-Type: application/octet-stream\r\n",
         sealed.data.len()
     );
-    [head.as_bytes(), &header_length.to_le_bytes(), &sealed.header, &sealed.data, b"--Encrypted Boundary--\r\n"].concat()
+    [head.as_bytes(), &header_length.to_le_bytes(), &sealed.header, &sealed.data, b"--Encrypted Boundary--\r\n"]
+        .concat()
 }
 
 /// The sealed message in a body. The ciphertext may hold anything, so it is cut by its length and never searched.

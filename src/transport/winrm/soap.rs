@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn prefixes_go_and_references_are_resolved() {
-        let root = Element::parse("<?xml version=\"1.0\"?><s:a x:b='1&lt;2'> t&amp;&#x41;<![CDATA[<]]><b/><b>2</b></s:a>").unwrap();
+        let root =
+            Element::parse("<?xml version=\"1.0\"?><s:a x:b='1&lt;2'> t&amp;&#x41;<![CDATA[<]]><b/><b>2</b></s:a>")
+                .unwrap();
         assert_eq!((root.name.as_str(), root.attribute("b"), root.text.as_str()), ("a", Some("1<2"), " t&A<"));
         assert_eq!(root.children_named("b").count(), 2);
         assert_eq!(root.all_text(), " t&A<2");

@@ -10,6 +10,14 @@ pub mod resource;
 
 pub mod plan;
 
+pub mod agent;
+
+pub mod http;
+
+pub mod transport;
+
+pub mod session;
+
 pub mod engine;
 
 pub mod report;

@@ -1,0 +1,2 @@
+# Placeholder of the bootstrap.
+foreach ($line in $input) { if ($line -eq '#farmhand-agent-end') { break } }

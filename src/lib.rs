@@ -8,6 +8,8 @@ pub mod hostcall;
 
 pub mod resource;
 
+pub mod plan;
+
 pub mod agent;
 
 pub mod http;
@@ -15,5 +17,9 @@ pub mod http;
 pub mod transport;
 
 pub mod session;
+
+pub mod engine;
+
+pub mod report;
 
 pub mod lab;

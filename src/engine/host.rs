@@ -8,7 +8,8 @@ use super::gate::{Gate, Pass};
 use super::observe::{Looked, Survey, look};
 use super::stage::{self, Ended};
 use super::work::HostWork;
-use super::{Door, DoorError, Event, HostOutcome, Observe, Status, Traffic};
+use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
+use crate::transport::Traffic;
 use crate::plan::{HostPlan, Trouble};
 use crate::resource::Disturbance;
 

@@ -7,14 +7,16 @@ mod host;
 mod macs;
 mod observe;
 mod outcome;
+mod sessions;
 mod stage;
 mod words;
 mod work;
 
 pub use apply::{Apply, Approval, apply};
-pub use door::{Change, Door, DoorError, Observe, Traffic};
+pub use door::{Change, Door, DoorError, Observe};
 pub use gate::{Gate, Serial};
 pub use macs::{Macs, nonce};
 pub use observe::{Looked, Survey, survey};
 pub use outcome::{Event, HostOutcome, Listener, Status};
+pub use sessions::{Reach, Resolve, Sessions};
 pub use work::{HostWork, PlayWork, StepWork, Work};

@@ -6,8 +6,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::work::{HostWork, Work, reads};
-use super::{Door, DoorError, Event, Listener, Macs, Observe, Status, Traffic};
+use super::{Door, DoorError, Event, Listener, Macs, Observe, Status};
 use crate::hostcall::{Answer, Read};
+use crate::transport::Traffic;
 use crate::plan::{HostPlan, Trouble, plan_host};
 use crate::resource::Found;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Traffic;
+use crate::transport::Traffic;
 use crate::plan::PlannedStep;
 
 /// What became of a host.

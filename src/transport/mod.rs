@@ -30,7 +30,7 @@ pub struct Received {
 }
 
 /// What a transport has carried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Traffic {
     /// Requests over HTTP, logins included.
     pub requests: u64,
@@ -40,6 +40,15 @@ pub struct Traffic {
     pub bytes_down: u64,
     /// Processes started on the host.
     pub processes: u64,
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, more: Traffic) {
+        self.requests += more.requests;
+        self.bytes_up += more.bytes_up;
+        self.bytes_down += more.bytes_down;
+        self.processes += more.processes;
+    }
 }
 
 /// Why something could not be sent.

@@ -4,6 +4,8 @@
 
 pub mod value;
 
+pub mod xml;
+
 pub mod hostcall;
 
 pub mod resource;

@@ -14,9 +14,9 @@ mod work;
 
 pub use apply::{Apply, Approval, apply};
 pub use door::{Change, Door, DoorError, Observe};
-pub use gate::{Gate, Serial};
+pub use gate::{Batch, Gate, Serial};
 pub use macs::{Macs, nonce};
 pub use observe::{Looked, Survey, survey};
 pub use outcome::{Event, HostOutcome, Listener, Status};
-pub use sessions::{Reach, Resolve, Sessions};
+pub use sessions::{Dialling, Place, Reach, Resolve, Sessions};
 pub use work::{HostWork, PlayWork, StepWork, Work};

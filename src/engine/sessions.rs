@@ -1,6 +1,8 @@
 //! The real door: sessions over the network.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Change, Door, DoorError, Observe};
@@ -13,13 +15,23 @@ use crate::value::{SecretRef, SecretValue};
 /// Finds a secret's value; the error says why there is none.
 pub type Resolve = Arc<dyn Fn(&SecretRef) -> Result<SecretValue, String> + Send + Sync>;
 
+/// Where a host is.
+#[derive(Clone)]
+pub enum Place {
+    /// At a name or address and a TCP port.
+    At(String, u16),
+    /// Where it turns out to be when it is dialled.
+    Dialled(Arc<dyn Fn() -> Dialling + Send + Sync>),
+}
+
+/// An address that is being found out.
+pub type Dialling = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Send>>;
+
 /// Where a host is and who logs in there.
 #[derive(Clone)]
 pub struct Reach {
-    /// Name or address.
-    pub address: String,
-    /// TCP port of WinRM.
-    pub port: u16,
+    /// Where it is.
+    pub place: Place,
     /// Who logs in, such as `CORP\deploy`.
     pub user: String,
     /// Finds the password when a connection is opened.
@@ -41,12 +53,19 @@ impl Sessions {
         Sessions { hosts, nonce, resolve, hints: Mutex::default() }
     }
 
-    fn transport(&self, host: &str) -> Result<Transport, DoorError> {
+    async fn transport(&self, host: &str) -> Result<Transport, DoorError> {
         let unreachable = |why: String| DoorError::Unreachable(why);
         let reach = self.hosts.get(host).ok_or_else(|| unreachable(format!("nothing says how to reach {host}")))?;
+        let (address, port) = match &reach.place {
+            Place::At(address, port) => (address.clone(), *port),
+            Place::Dialled(dial) => {
+                let address = dial().await.map_err(unreachable)?;
+                (address.ip().to_string(), address.port())
+            }
+        };
         let password = (reach.password)().map_err(unreachable)?;
         let account = Arc::new(Account::new(&reach.user, password));
-        let target = Target { host: reach.address.clone(), port: reach.port, account };
+        let target = Target { host: address, port, account };
         Ok(Transport::WinRm(Box::new(WinRm::new(target))))
     }
 
@@ -63,11 +82,11 @@ impl Door for Sessions {
     type Writer = Writing;
 
     async fn reader(&self, host: &str) -> Result<ReadSession, DoorError> {
-        ReadSession::open(self.transport(host)?, self.settings(host)).await.map_err(DoorError::from)
+        ReadSession::open(self.transport(host).await?, self.settings(host)).await.map_err(DoorError::from)
     }
 
     async fn writer(&self, host: &str) -> Result<Writing, DoorError> {
-        let session = WriteSession::open(self.transport(host)?, self.settings(host)).await?;
+        let session = WriteSession::open(self.transport(host).await?, self.settings(host)).await?;
         Ok(Writing { session, resolve: Arc::clone(&self.resolve) })
     }
 }

@@ -9,9 +9,9 @@ use super::observe::{Looked, Survey, look};
 use super::stage::{self, Ended};
 use super::work::HostWork;
 use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
-use crate::transport::Traffic;
 use crate::plan::{HostPlan, Trouble};
 use crate::resource::Disturbance;
+use crate::transport::Traffic;
 
 /// An agent whose shell idles for three minutes dies; a session that old is not used any more.
 const SESSION_LIFE: Duration = Duration::from_secs(150);

@@ -93,10 +93,7 @@ impl Connection {
             return Next::Reply(Reply::empty(500));
         }
         let opened = seal::unwrap(&request.body).map_err(str::to_owned).and_then(|sealed| sealer.unseal(sealed));
-        let text = match opened.map(String::from_utf8) {
-            Ok(Ok(text)) => text,
-            Ok(Err(_)) | Err(_) => return Next::Last(Reply::empty(400)),
-        };
+        let Ok(Ok(text)) = opened.map(String::from_utf8) else { return Next::Last(Reply::empty(400)) };
         let user = sealer.user().to_owned();
         match self.service.serve(&user, text.len(), &text).await {
             Reaction::Reset => Next::Reset,

@@ -40,7 +40,7 @@ impl Login {
     /// Takes the client's next token. A first message starts over.
     pub fn step(self, token: Vec<u8>, accounts: &Arc<Accounts>) -> Step {
         let first = token.starts_with(b"NTLMSSP\0\x01\0\0\0");
-        let taken = match self {
+        let stepped = match self {
             _ if first => challenge(Box::new(Ntlm::new()), token),
             Login::Ntlm(ntlm) => prove(ntlm, token, accounts),
             // An application tag: the first token of SPNEGO (RFC 4178 4.2.1).
@@ -50,7 +50,7 @@ impl Login {
             Login::Spnego(negotiate) => negotiation(negotiate, token, accounts),
             Login::Fresh => Err("the login does not begin at its beginning".to_owned()),
         };
-        taken.unwrap_or_else(Step::Denied)
+        stepped.unwrap_or_else(Step::Denied)
     }
 }
 

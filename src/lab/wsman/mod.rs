@@ -88,6 +88,10 @@ pub struct WsManServer {
 
 impl WsManServer {
     /// Starts a server for a host.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let it listen there.
     pub async fn bind(
         host: Arc<dyn Answers>,
         accounts: Arc<Accounts>,

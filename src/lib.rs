@@ -2,7 +2,11 @@
 //!
 //! Modules stand in layers, lowest first; each uses only those above it in this list.
 
+pub mod diagnostic;
+
 pub mod value;
+
+pub mod yaml;
 
 pub mod hostcall;
 

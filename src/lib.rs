@@ -8,8 +8,14 @@ pub mod value;
 
 pub mod yaml;
 
+pub mod template;
+
 pub mod hostcall;
 
 pub mod resource;
+
+pub mod inventory;
+
+pub mod playbook;
 
 pub mod lab;

@@ -161,6 +161,26 @@ impl Sources {
         files
     }
 
+    /// The folders directly in a folder.
+    pub fn folders(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = match &self.memory {
+            Some(files) => {
+                let below = files.keys().filter_map(|path| path.parent());
+                below.filter(|path| path.parent() == Some(folder)).map(Path::to_owned).collect()
+            }
+            None => fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .take(MAX_FOLDER_ENTRIES)
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.is_dir())
+                .collect(),
+        };
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
     /// A text.
     pub fn text(&self, id: SourceId) -> &str {
         self.texts.get(id.0 as usize).map_or("", |source| &source.text)

@@ -8,7 +8,7 @@ mod parse;
 mod scalar;
 mod shape;
 
-pub use node::{Content, Entry, Key, Node, Scalar};
+pub use node::{Content, Entry, Key, Node, Scalar, nothing};
 pub use parse::{MAX_DEPTH, MAX_NODES, parse};
 pub use scalar::resolve;
 pub use shape::{identifier, map, reject_unknown_keys, scalar_text, text};

@@ -94,3 +94,8 @@ impl Node {
         matches!(&self.content, Content::Scalar(scalar) if super::resolve(scalar).is_null())
     }
 }
+
+/// A node that is nothing at all.
+pub fn nothing(span: Span) -> Node {
+    Node { span, content: Content::Scalar(Scalar { text: Arc::from(""), plain: true, verbatim: None }) }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, Tag};
 
-use super::{Content, Entry, Key, Node, Scalar};
+use super::{Content, Entry, Key, Node, Scalar, nothing};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span, shown};
 use crate::value::SecretRef;
 
@@ -97,7 +97,7 @@ impl Builder<'_> {
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor {} stands before this alias", shown(&format!("&{name}")));
                 self.diagnostics.push(Diagnostic::new(at, message).help("quote a text that starts with `*`"));
-                self.add(Node { span: at, content: Content::Scalar(nothing()) }, 0, 1)
+                self.add(nothing(at), 0, 1)
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = self.tag(tag.as_deref(), at);
@@ -277,10 +277,6 @@ fn check_key(
         return None;
     }
     Some(Key { text, span })
-}
-
-fn nothing() -> Scalar {
-    Scalar { text: Arc::from(""), plain: true, verbatim: None }
 }
 
 #[cfg(test)]

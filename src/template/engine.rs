@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use minijinja::value::Rest;
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, Expression, State, UndefinedBehavior, Value};
 
 use super::secret;
 
@@ -117,6 +117,39 @@ fn size_bytes(value: &Value) -> usize {
         return usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX);
     }
     value.try_iter().map_or(0, |items| items.map(|item| item.as_str().map_or(1, str::len) + 1).sum())
+}
+
+/// Compiles an expression, the inside of `{{ }}`.
+///
+/// # Errors
+/// When it is none, a text that ends its own braces included, which the language's lexer would panic over.
+pub(super) fn compile(text: &str) -> Result<Expression<'_, '_>, Error> {
+    if closes(text) {
+        return Err(Error::new(ErrorKind::SyntaxError, "the braces end before the expression does"));
+    }
+    ENGINE.compile_expression(text)
+}
+
+/// Whether `}}` stands in an expression outside of texts, lists and maps.
+fn closes(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_isize, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'}' if depth == 0 && bytes.get(at + 1) == Some(&b'}') => return true,
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            b'"' | b'\'' => {
+                at += 1;
+                while bytes.get(at).is_some_and(|&it| it != byte) {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    false
 }
 
 /// The first statement that is none of [`STATEMENTS`]: where it stands and what it is.

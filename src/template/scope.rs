@@ -11,7 +11,7 @@ use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::Variables;
-use super::engine::{ENGINE, MAX_TEMPLATE_BYTES, forbidden_statement};
+use super::engine::{ENGINE, MAX_TEMPLATE_BYTES, compile, forbidden_statement};
 use super::json::{MAX_BYTES, to_json};
 use super::secret::{MISUSED, TRACE};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean, shown};
@@ -146,7 +146,7 @@ impl Scope {
         };
         let view = View::new(self, item);
         let mut out = Capped(Vec::new());
-        match template.render_to_write(Value::from_object(view.clone()), &mut out) {
+        match template.render_captured_to(Value::from_object(view.clone()), &mut out) {
             Err(_) if view.failed() => None,
             Err(error) if out.0.len() >= MAX_BYTES && error.kind() == ErrorKind::WriteFailure => {
                 self.report(Diagnostic::new(span, format!("this gives more than {} MiB of text", MAX_BYTES >> 20)));
@@ -178,7 +178,7 @@ impl Scope {
             self.report(Diagnostic::new(span, message));
             return None;
         }
-        let compiled = match ENGINE.compile_expression(text) {
+        let compiled = match compile(text) {
             Ok(compiled) => compiled,
             Err(error) => return self.complain(&error, span, text, verbatim, item),
         };
@@ -237,7 +237,7 @@ impl Scope {
     /// Says which variable is not there, and which may be meant.
     fn undefined(&self, place: Span, inside: &str, text: &str, item: Option<&Value>) -> Diagnostic {
         let paths = |text: &str| -> Vec<String> {
-            let found = ENGINE.compile_expression(text).map(|it| it.undeclared_variables(true));
+            let found = compile(text).map(|it| it.undeclared_variables(true));
             let found = found.or_else(|_| ENGINE.template_from_str(text).map(|it| it.undeclared_variables(true)));
             let mut paths: Vec<String> = found.unwrap_or_default().into_iter().collect();
             paths.sort_by_key(|path| text.find(path.as_str()));
@@ -420,7 +420,7 @@ fn lone_expression(text: &str) -> Option<std::ops::Range<usize>> {
     let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
     let inside = inside.strip_suffix(['-', '+']).unwrap_or(inside);
     let start = inside.as_ptr().addr() - text.as_ptr().addr();
-    let lone = ENGINE.compile_expression(inside).is_ok() || !(inside.contains("{{") || inside.contains("{%"));
+    let lone = compile(inside).is_ok() || !(inside.contains("{{") || inside.contains("{%"));
     lone.then(|| start..start + inside.len())
 }
 

@@ -8,4 +8,18 @@ pub mod hostcall;
 
 pub mod resource;
 
+pub mod plan;
+
+pub mod agent;
+
+pub mod http;
+
+pub mod transport;
+
+pub mod session;
+
+pub mod engine;
+
+pub mod report;
+
 pub mod lab;

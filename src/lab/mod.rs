@@ -2,6 +2,8 @@
 //!
 //! It answers host calls and knows no resource kinds.
 
+pub mod wsman;
+
 use crate::hostcall::{Access, Batch, Replies};
 
 /// Whatever answers host calls for one lab host. The servers of the lab speak to hosts through it alone.

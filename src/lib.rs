@@ -2,13 +2,23 @@
 //!
 //! Modules stand in layers, lowest first; each uses only those above it in this list.
 
+pub mod diagnostic;
+
 pub mod value;
 
 pub mod xml;
 
+pub mod yaml;
+
+pub mod template;
+
 pub mod hostcall;
 
 pub mod resource;
+
+pub mod inventory;
+
+pub mod playbook;
 
 pub mod plan;
 

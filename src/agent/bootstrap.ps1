@@ -1,2 +1,8 @@
-# Placeholder of the bootstrap.
-foreach ($line in $input) { if ($line -eq '#farmhand-agent-end') { break } }
+$ErrorActionPreference = 'Stop'
+$agentText = ''
+$ready = $false
+foreach ($line in $input) {
+if ($ready) { $null = Receive-AgentLine }
+elseif ($line -ceq '#farmhand-agent-end') { . ([ScriptBlock]::Create($agentText)); $ready = $true }
+else { $agentText += "$line`n" }
+}

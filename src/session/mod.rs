@@ -149,7 +149,8 @@ impl WriteSession {
         self.0.traffic()
     }
 
-    /// Ends the agent and leaves nothing behind. The traffic counts this too.
+    /// Ends the agent and leaves nothing behind. The traffic counts this too. After [`SessionError::Unknown`] nothing
+    /// is ended: the writes may be under way, and killing them half way would be worse than not knowing.
     pub async fn close(self) -> (Traffic, Result<(), SessionError>) {
         self.0.close().await
     }
@@ -166,3 +167,6 @@ async fn observe(conversation: &mut Conversation, reads: &[Read]) -> Result<Vec<
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ use std::time::Duration;
 pub use account::Account;
 pub use channel::Target;
 pub use fault::Fault;
+#[cfg(test)]
+pub(crate) use ntlm::Login as ClientLogin;
 
 use super::{Received, SendError, Traffic, TransportError};
 use channel::{Channel, Reply};

@@ -1,5 +1,9 @@
 //! The client against the server, over a socket.
 
+mod proxy;
+mod wire;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,10 +61,19 @@ impl Rig {
     }
 
     fn transport_as(&self, user: &str, password: &str) -> Transport {
-        let account = Arc::new(winrm::Account::new(user, SecretValue::new(password.to_owned())));
-        let port = self.server.address().port();
-        Transport::WinRm(Box::new(WinRm::new(Target { host: "127.0.0.1".to_owned(), port, account })))
+        transport(self.server.address(), user, password)
     }
+
+    /// The way through a proxy.
+    fn transport_at(&self, address: SocketAddr) -> Transport {
+        transport(address, "LAB\\operator", "Pässw0rd!")
+    }
+}
+
+fn transport(address: SocketAddr, user: &str, password: &str) -> Transport {
+    let account = Arc::new(winrm::Account::new(user, SecretValue::new(password.to_owned())));
+    let target = Target { host: address.ip().to_string(), port: address.port(), account };
+    Transport::WinRm(Box::new(WinRm::new(target)))
 }
 
 fn settings() -> crate::session::Settings {
@@ -183,7 +196,8 @@ async fn a_change_that_meets_a_reset_is_unknown_and_not_sent_again() {
         let mut session = WriteSession::open(rig.transport(), settings()).await.unwrap();
         session.change(&[Write::Reboot], &[], &no_secrets).await.unwrap();
         session.close().await.1.unwrap();
-        assert_eq!(rig.server.counts().open_shells, 0);
+        // What may be under way is not killed; its shell ends by the idle time-out.
+        assert_eq!(rig.server.counts().open_shells, 1);
     }
 }
 

@@ -6,6 +6,8 @@ pub mod diagnostic;
 
 pub mod value;
 
+pub mod secret;
+
 pub mod yaml;
 
 pub mod template;

@@ -9,6 +9,10 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -
     if typed.len() > 64 {
         return None;
     }
+    // Of one or two letters anything is close to anything.
+    if typed.chars().count() < 3 {
+        return None;
+    }
     let folded = typed.to_lowercase().replace('-', "_");
     let allowed = (folded.chars().count() / 3).max(1);
     known

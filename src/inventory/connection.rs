@@ -92,13 +92,11 @@ fn password(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<(SecretRef, Span)> {
     let template = matches!(&node.content, Content::Scalar(scalar) if is_template(&scalar.text));
-    // A literal is kept out of every message that shows its line.
-    if !template {
-        sources.hide(node.span);
-    }
-    let value = scope.data(node, None)?;
+    let value = if template { scope.data(node, None)? } else { Json::Null };
     let reference = value.get(SecretRef::MARK).and_then(|it| serde_json::from_value(it.clone()).ok());
     if reference.is_none() {
+        // A literal is kept out of every message that shows its line.
+        sources.hide(node.span);
         diagnostics.push(
             Diagnostic::new(node.span, "a password is never written here")
                 .help("password: \"{{ secret('NAME') }}\", and type: farmhand secret set NAME"),

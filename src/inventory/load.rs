@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
 use super::{ALL, Host, Inventory, connection};
-use crate::diagnostic::{Diagnostic, Sources, shown};
+use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::{Scope, Value, Variables};
 use crate::yaml::{self, Node};
 
@@ -36,9 +36,9 @@ pub fn load(
     let before = diagnostics.len();
     let Some(root) = yaml::parse(sources, source, diagnostics) else {
         if diagnostics.len() == before {
-            let name = sources.name(source).to_owned();
+            let span = Span { source, start: 0, end: 0 };
             diagnostics
-                .push(Diagnostic::nowhere(format!("{name} is empty")).help("groups: {web: {hosts: {web01: {}}}}"));
+                .push(Diagnostic::new(span, "the inventory is empty").help("groups: {web: {hosts: {web01: {}}}}"));
         }
         return None;
     };

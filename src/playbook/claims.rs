@@ -30,9 +30,9 @@ pub(super) fn check(steps: &[Step]) -> Vec<Diagnostic> {
         let (first, second) = (&steps[first].place, &steps[second].place);
         let property = properties.first().map_or("", String::as_str);
         let listed: Vec<String> = properties.iter().map(|it| format!("`{it}`")).collect();
-        let message = format!("a step before sets {} of `{object}` too", listed.join(", "));
+        let message = format!("{} of `{object}` is set already by the step in {}", listed.join(", "), first.text());
         Diagnostic::new(second.property(property), message)
-            .note(first.property(property), format!("it is set here first, {}", first.text()))
+            .note(first.property(property), "it is set here first")
             .help("set it in one of the two")
     };
     twice.into_iter().map(complain).collect()

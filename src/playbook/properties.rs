@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::place::{Segment, nearest, node_at, path_text};
+use super::place::{Segment, nearest, node_at, parse_path, path_text};
 use super::wording::{Complaint, complaint, wrong_value};
 use crate::diagnostic::{Diagnostic, Sources, Span, did_you_mean, shown};
 use crate::resource::{Instance, Kind, Misread, Problems};
@@ -16,28 +16,75 @@ use crate::yaml::{self, Node};
 /// The most mistakes that are looked for in one step.
 const MAX_MISTAKES: usize = 100;
 
+/// What is missing from rendered properties because a mistake in it is reported already.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gaps {
+    /// Places in lists, as written, that were taken out.
+    gone: BTreeMap<Vec<Segment>, BTreeSet<usize>>,
+    /// Maps, as written, that something was taken out of.
+    thinned: BTreeSet<Vec<Segment>>,
+}
+
+impl Gaps {
+    /// Notes that what is written at a path is missing.
+    pub fn note(&mut self, path: &[Segment]) {
+        match path.split_last() {
+            Some((Segment::Key(_), above)) => {
+                self.thinned.insert(above.to_vec());
+            }
+            Some((Segment::Index(index), above)) => {
+                self.gone.entry(above.to_vec()).or_default().insert(*index);
+            }
+            None => {
+                self.thinned.insert(Vec::new());
+            }
+        }
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.thinned.is_empty()
+    }
+
+    /// Whether something is missing from the list or map at a path.
+    fn any_at(&self, path: &[Segment]) -> bool {
+        self.gone.contains_key(path) || self.thinned.contains(path)
+    }
+}
+
 /// Reads a step's rendered properties; `written` is where they stand, `span` the kind's name.
 pub(super) fn read(
     sources: &mut Sources,
     kind: &Kind,
-    properties: Json,
+    (properties, gaps): (Json, Gaps),
     written: &Node,
     span: Span,
 ) -> Result<Box<dyn Instance>, Vec<Diagnostic>> {
-    // A kind without properties written means one with none set.
-    let value = if properties.is_null() { json!({}) } else { properties };
-    let mut reader =
-        Reader { kind, written, span, value, gone: BTreeMap::new(), thinned: BTreeSet::new(), diagnostics: Vec::new() };
-    let instance = reader.run(sources);
-    let Some(instance) = instance else { return Err(reader.diagnostics) };
+    let value = match properties {
+        // A kind without properties written means one with none set.
+        Json::Null => json!({}),
+        Json::Object(map) => Json::Object(map),
+        other => {
+            let what = if other.is_array() { "a list" } else { "a single value" };
+            let message = format!("`{}` must be a map of its properties, and this is {what}", kind.name);
+            return Err(vec![Diagnostic::new(written.span, message)]);
+        }
+    };
+    let mut reader = Reader { kind, written, span, value, gaps, diagnostics: Vec::new() };
+    let Some(instance) = reader.run(sources) else { return Err(reader.diagnostics) };
     let mut problems = Problems::default();
     instance.check(&mut problems);
     let place = super::Place::new(sources, span, Some(written.clone().into()));
     for problem in problems.0 {
-        let diagnostic = Diagnostic::new(place.property(&problem.property), problem.message);
+        let path = reader.as_written(&parse_path(&problem.property));
+        // What was taken out already may be the whole reason for it.
+        if !path.is_empty() && reader.gaps.any_at(&path) {
+            continue;
+        }
+        let diagnostic = Diagnostic::new(place.property(&path_text(&path)), problem.message);
         reader.diagnostics.push(diagnostic.help(problem.help));
     }
-    if reader.diagnostics.is_empty() { Ok(instance) } else { Err(reader.diagnostics) }
+    if reader.diagnostics.is_empty() && reader.gaps.is_empty() { Ok(instance) } else { Err(reader.diagnostics) }
 }
 
 struct Reader<'a> {
@@ -46,10 +93,7 @@ struct Reader<'a> {
     span: Span,
     /// What is still to be read.
     value: Json,
-    /// Places in lists, as written, that were taken out.
-    gone: BTreeMap<Vec<Segment>, BTreeSet<usize>>,
-    /// Maps, as written, that something was taken out of.
-    thinned: BTreeSet<Vec<Segment>>,
+    gaps: Gaps,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -57,7 +101,7 @@ impl Reader<'_> {
     fn run(&mut self, sources: &mut Sources) -> Option<Box<dyn Instance>> {
         for _ in 0..MAX_MISTAKES {
             match self.kind.read(&self.value) {
-                Ok(instance) => return Some(instance).filter(|_| self.thinned.is_empty() && self.gone.is_empty()),
+                Ok(instance) => return Some(instance),
                 Err(misread) => self.note(sources, &misread)?,
             }
         }
@@ -97,7 +141,7 @@ impl Reader<'_> {
             }
             Complaint::Missing(field) => {
                 let written = self.as_written(&path);
-                if !self.thinned.contains(&written) {
+                if !self.gaps.any_at(&written) {
                     let (what, place) = match written.as_slice() {
                         [] => (format!("`{}`", self.kind.name), self.span),
                         above => (format!("`{}`", path_text(above)), self.spot(&written).key),
@@ -191,7 +235,7 @@ impl Reader<'_> {
     fn as_written(&self, path: &[Segment]) -> Vec<Segment> {
         let mut written = Vec::new();
         for segment in path {
-            let segment = match (segment, self.gone.get(&written)) {
+            let segment = match (segment, self.gaps.gone.get(&written)) {
                 (Segment::Index(index), Some(gone)) => {
                     Segment::Index((0..).filter(|it| !gone.contains(it)).nth(*index).unwrap_or(*index))
                 }
@@ -223,21 +267,17 @@ impl Reader<'_> {
     /// Takes the value at a path out, or the nearest above it that there is.
     fn take_out(&mut self, path: &[Segment]) -> Option<()> {
         let (last, above) = path.split_last()?;
-        let written_above = self.as_written(above);
         let written = self.as_written(path);
         match (last, walk_mut(&mut self.value, above)) {
             (Segment::Key(key), Some(Json::Object(map))) if map.contains_key(key) => {
                 map.shift_remove(key);
-                self.thinned.insert(written_above);
             }
             (Segment::Index(index), Some(Json::Array(items))) if *index < items.len() => {
                 items.remove(*index);
-                if let Some(Segment::Index(index)) = written.last() {
-                    self.gone.entry(written_above).or_default().insert(*index);
-                }
             }
             _ => return self.take_out(above),
         }
+        self.gaps.note(&written);
         Some(())
     }
 }

@@ -7,6 +7,8 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::Value as Json;
 
 use super::mistakes::Mistakes;
+use super::place::Segment;
+use super::properties::Gaps;
 use super::secrets::{SecretUse, uses};
 use super::written::{WrittenPlay, WrittenStep};
 use super::{HostSteps, Place, Step, claims, properties};
@@ -14,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Sources};
 use crate::inventory::{Host, Inventory};
 use crate::resource::Instance;
 use crate::template::{Scope, Value, Variables, is_template, to_json};
-use crate::yaml::{self, Content, Node};
+use crate::yaml::{self, Content, Entry, Node};
 
 /// The most steps that the loops of one host's play may make.
 const MAX_STEPS: usize = 10_000;
@@ -51,7 +53,7 @@ impl Resolver<'_> {
             if !has_template(&step.properties) {
                 let value = plain(&step.properties);
                 let key = value.to_string();
-                let result = self.read(step, value);
+                let result = self.read(step, value, Gaps::default());
                 if let Err(found) = &result {
                     constant.insert(index, found.clone());
                 }
@@ -109,13 +111,19 @@ impl Resolver<'_> {
                 continue;
             }
             let name = step.name.as_ref().and_then(|name| text(scope, name, item));
-            let Some(value) = scope.data(&step.properties, item) else { continue };
+            let mut gaps = Gaps::default();
+            let value = render(scope, &step.properties, item, &mut Vec::new(), &mut gaps).unwrap_or(Json::Null);
             self.secrets.extend(uses(&value, &step.properties));
+            if !gaps.is_empty() {
+                // What is missing is reported; the rest may be wrong as well.
+                diagnostics.extend(self.read(step, value, gaps).err().unwrap_or_default());
+                continue;
+            }
             let key = value.to_string();
             let result = match read.get(&key) {
                 Some(result) => result.clone(),
                 None => {
-                    let result = self.read(step, value);
+                    let result = self.read(step, value, gaps);
                     read.insert(key, result.clone());
                     result
                 }
@@ -131,9 +139,37 @@ impl Resolver<'_> {
         diagnostics
     }
 
-    fn read(&mut self, step: &WrittenStep, value: Json) -> Read {
-        properties::read(self.sources, step.kind, value, &step.properties, step.span).map(Arc::from)
+    fn read(&mut self, step: &WrittenStep, value: Json, gaps: Gaps) -> Read {
+        properties::read(self.sources, step.kind, (value, gaps), &step.properties, step.span).map(Arc::from)
     }
+}
+
+/// Renders a tree, leaving out what cannot be rendered.
+fn render(scope: &Scope, node: &Node, item: Option<&Value>, path: &mut Vec<Segment>, gaps: &mut Gaps) -> Option<Json> {
+    let mut below = |node: &Node, segment: Segment| {
+        path.push(segment);
+        let value = render(scope, node, item, path, gaps);
+        path.pop();
+        value
+    };
+    let value = match &node.content {
+        Content::Scalar(_) => scope.data(node, item),
+        Content::List(items) => {
+            let items = items.iter().enumerate();
+            Some(items.filter_map(|(index, node)| below(node, Segment::Index(index))).collect())
+        }
+        Content::Map(entries) => {
+            let entry = |entry: &Entry| {
+                let name = entry.key.text.to_string();
+                Some((name.clone(), below(&entry.value, Segment::Key(name))?))
+            };
+            Some(Json::Object(entries.iter().filter_map(entry).collect()))
+        }
+    };
+    if value.is_none() {
+        gaps.note(path);
+    }
+    value
 }
 
 /// The items of a loop.

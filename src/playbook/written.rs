@@ -190,7 +190,7 @@ fn unknown(entry: &Entry, could_be_kind: bool) -> Diagnostic {
     };
     let help = match guess {
         Some(name) => format!("did you mean `{name}`?"),
-        None if could_be_kind => format!("there are {}", kinds.collect::<Vec<_>>().join(", ")),
+        None if could_be_kind => format!("the kinds are {}", kinds.collect::<Vec<_>>().join(", ")),
         None => format!("it has its kind and {}", STEP_KEYS.join(", ")),
     };
     Diagnostic::new(entry.key.span, format!("{message} {}", shown(typed))).help(help)

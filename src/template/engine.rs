@@ -15,7 +15,7 @@ const MAX_FILTER_BYTES: usize = 16 << 20;
 pub(super) const MAX_TEMPLATE_BYTES: usize = 16 << 10;
 
 /// The filters there are.
-const FILTERS: &[&str] = &[
+pub(super) const FILTERS: &[&str] = &[
     "lower",
     "upper",
     "title",

@@ -17,10 +17,14 @@ pub(super) const MAX_BYTES: usize = 1 << 20;
 /// # Errors
 /// What cannot be said in plain data, in words.
 pub fn to_json(value: &Value) -> Result<Json, String> {
-    convert(value, &mut Budget { values: MAX_VALUES, bytes: MAX_BYTES })
+    convert(value, &mut Budget { depth: MAX_DEPTH, values: MAX_VALUES, bytes: MAX_BYTES })
 }
 
+/// The deepest nesting of what one template gives.
+const MAX_DEPTH: usize = 64;
+
 struct Budget {
+    depth: usize,
     values: usize,
     bytes: usize,
 }
@@ -30,12 +34,21 @@ impl Budget {
         let left = self.values.checked_sub(1).zip(self.bytes.checked_sub(bytes));
         let (values, bytes) =
             left.ok_or_else(|| format!("this gives more than {MAX_VALUES} values or {} MiB of text", MAX_BYTES >> 20))?;
-        *self = Budget { values, bytes };
+        *self = Budget { depth: self.depth, values, bytes };
         Ok(())
     }
 }
 
 fn convert(value: &Value, budget: &mut Budget) -> Result<Json, String> {
+    let deeper =
+        budget.depth.checked_sub(1).ok_or_else(|| format!("this gives more than {MAX_DEPTH} levels of nesting"))?;
+    budget.depth = deeper;
+    let converted = convert_one(value, budget);
+    budget.depth += 1;
+    converted
+}
+
+fn convert_one(value: &Value, budget: &mut Budget) -> Result<Json, String> {
     if let Some(reference) = reference(value) {
         return Ok(json!({ SecretRef::MARK: reference }));
     }

@@ -6,12 +6,12 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use minijinja::value::{Enumerator, Object};
+use minijinja::value::{Enumerator, Object, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::Variables;
-use super::engine::{ENGINE, MAX_TEMPLATE_BYTES, compile, forbidden_statement};
+use super::engine::{ENGINE, FILTERS, MAX_TEMPLATE_BYTES, compile, forbidden_statement};
 use super::json::{MAX_BYTES, to_json};
 use super::secret::{MISUSED, TRACE};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean, shown};
@@ -94,7 +94,7 @@ impl Scope {
                 if let Ok(truth) = bool::try_from(value.clone()) {
                     return Some(truth);
                 }
-                let message = format!("`when` must be true or false, and this is {}", value.kind());
+                let message = format!("`when` must be true or false, and this is {}", kind(&value));
                 let help = "compare it: `x == 'y'`, `x is defined`, `x | length > 0`";
                 self.report(Diagnostic::new(node.span, message).help(help));
                 None
@@ -219,14 +219,32 @@ impl Scope {
         let inside = range.and_then(|range| text.get(range)).unwrap_or(text);
         let detail = error.detail().unwrap_or("").to_owned();
         let diagnostic = match error.kind() {
-            ErrorKind::UndefinedError => self.undefined(place, inside, text, item),
+            ErrorKind::UndefinedError => {
+                let within = |part: &str| Some(verbatim? + find_word(text, part)?);
+                let point = |part: &str| match within(part) {
+                    Some(start) => Span { start, end: start + part.len(), ..span },
+                    None => place,
+                };
+                self.undefined(&point, inside, text, item)
+            }
             ErrorKind::OutOfFuel => {
                 Diagnostic::new(span, "this template does not come to an end").help("a shorter loop")
             }
-            ErrorKind::SyntaxError => Diagnostic::new(place, format!("this is not a template: {detail}")),
-            ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => {
-                Diagnostic::new(place, detail).help("the manual lists what templates can do")
+            ErrorKind::SyntaxError => Diagnostic::new(place, format!("this template cannot be read: {detail}")),
+            ErrorKind::UnknownFilter => {
+                let name =
+                    detail.strip_prefix("filter ").and_then(|it| it.strip_suffix(" is unknown")).unwrap_or(inside);
+                let help = match did_you_mean(name, FILTERS.iter().copied()) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("there are {}", FILTERS.join(", ")),
+                };
+                Diagnostic::new(place, format!("there is no filter {}", shown(name))).help(help)
             }
+            ErrorKind::UnknownFunction => {
+                let message = format!("there is no function {}", shown(detail.trim_end_matches(" is unknown")));
+                Diagnostic::new(place, message).help("there are `secret`, `range` and `dict`")
+            }
+            ErrorKind::UnknownTest => Diagnostic::new(place, detail),
             kind if detail.is_empty() => Diagnostic::new(place, kind.to_string()),
             _ => Diagnostic::new(place, detail),
         };
@@ -235,7 +253,7 @@ impl Scope {
     }
 
     /// Says which variable is not there, and which may be meant.
-    fn undefined(&self, place: Span, inside: &str, text: &str, item: Option<&Value>) -> Diagnostic {
+    fn undefined(&self, point: &dyn Fn(&str) -> Span, inside: &str, text: &str, item: Option<&Value>) -> Diagnostic {
         let paths = |text: &str| -> Vec<String> {
             let found = compile(text).map(|it| it.undeclared_variables(true));
             let found = found.or_else(|_| ENGINE.template_from_str(text).map(|it| it.undeclared_variables(true)));
@@ -254,7 +272,7 @@ impl Scope {
                     None if name == "item" => "`item` is known in a step with a `loop` only".to_owned(),
                     None => format!("set it under `vars:`, in group_vars or host_vars, or with -e {}=…", cut(name)),
                 };
-                return Diagnostic::new(place, message).help(help);
+                return Diagnostic::new(point(name), message).help(help);
             };
             let mut so_far = name.to_owned();
             for part in parts {
@@ -264,18 +282,31 @@ impl Scope {
                         value.try_iter().into_iter().flatten().take(1000).map(|it| it.to_string()).collect();
                     let help = did_you_mean(part, keys.iter().map(String::as_str));
                     let help = help.map(|known| format!("did you mean `{known}`?")).unwrap_or_default();
-                    return Diagnostic::new(place, format!("{} has no {}", shown(&so_far), shown(part))).help(help);
+                    let message = format!("{} has no {}", shown(&so_far), shown(part));
+                    return Diagnostic::new(point(&format!("{so_far}.{part}")), message).help(help);
                 }
                 value = below;
                 so_far = format!("{so_far}.{part}");
             }
         }
-        Diagnostic::new(place, format!("{} is not there", shown(inside.trim())))
+        Diagnostic::new(point(inside.trim()), format!("{} is not there", shown(inside.trim())))
     }
 
     fn names(&self, item: Option<&Value>) -> impl Iterator<Item = &str> {
         let item = item.map(|_| "item");
         self.0.variables.names().chain(self.0.builtin.keys().copied()).chain(item)
+    }
+}
+
+/// What a value is, in words.
+fn kind(value: &Value) -> &'static str {
+    match value.kind() {
+        ValueKind::None => "nothing",
+        ValueKind::Number => "a number",
+        ValueKind::String => "a text",
+        ValueKind::Seq | ValueKind::Iterable => "a list",
+        ValueKind::Map => "a map",
+        _ => "something else",
     }
 }
 
@@ -411,6 +442,14 @@ fn circle(names: &[Arc<str>], variables: &Variables) -> Diagnostic {
         diagnostic = diagnostic.note(place, format!("`{name}` is set here"));
     }
     diagnostic
+}
+
+/// Where a name stands in a template, as a word of its own.
+fn find_word(text: &str, word: &str) -> Option<usize> {
+    let letter = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .map(|(at, _)| at)
+        .find(|&at| !word.is_empty() && !text[..at].ends_with(letter) && !text[at + word.len()..].starts_with(letter))
 }
 
 /// The inside of a text that is one `{{ expression }}` and nothing else.

@@ -160,13 +160,19 @@ impl Builder<'_> {
 
     fn end(&mut self, at: Span) -> Result<(), Stop> {
         let Some(open) = self.open.pop() else { return Ok(()) };
+        let whole = self.trim(open.span.to(at));
         let content = match open.items {
             Items::List(items) => Content::List(items),
+            // `{{ name }}` without quotes is a map of maps; it is reported, and then taken for what is meant.
+            Items::Map { entries, .. } if entries.is_empty() && self.shows(whole).starts_with("{{") => {
+                let text = Arc::from(self.shows(whole));
+                Content::Scalar(Scalar { text, plain: false, verbatim: Some(whole.start) })
+            }
             Items::Map { entries, .. } => Content::Map(entries),
         };
         let n_nodes = self.n_nodes - open.n_before + 1;
         self.n_nodes = open.n_before;
-        self.add(Node { span: self.trim(open.span.to(at)), content }, open.anchor, n_nodes)
+        self.add(Node { span: whole, content }, open.anchor, n_nodes)
     }
 
     /// Puts a value where it belongs: into the open list or map, or as the key of one.
@@ -235,8 +241,11 @@ impl Builder<'_> {
 
     /// Takes away white space at the end, which the parser counts in at the end of a block.
     fn trim(&self, span: Span) -> Span {
-        let inside = self.text.get(span.start..span.end).unwrap_or("");
-        Span { end: span.start + inside.trim_end().len(), ..span }
+        Span { end: span.start + self.shows(span).trim_end().len(), ..span }
+    }
+
+    fn shows(&self, span: Span) -> &str {
+        self.text.get(span.start..span.end).unwrap_or("")
     }
 }
 
@@ -415,14 +424,14 @@ mod tests {
         check(
             "name: {{ app }}\n",
             &expect![[r#"
-            {name:{}}
-            error: a key must be a text
-             --> a.yml:1:8
-              |
-            1 | name: {{ app }}
-              |        ^^^^^^^
-              |
-              = help: quote a value that starts with `{{`: "{{ name }}""#]],
+                {name:<{{ app }}>}
+                error: a key must be a text
+                 --> a.yml:1:8
+                  |
+                1 | name: {{ app }}
+                  |        ^^^^^^^
+                  |
+                  = help: quote a value that starts with `{{`: "{{ name }}""#]],
         );
         check(
             "a: \"x\n",

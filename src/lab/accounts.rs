@@ -171,12 +171,13 @@ impl Directory {
     }
 
     /// Why a password would not let an account in, as a Win32 code; counts nothing.
-    pub fn verdict(&self, fault: Option<u32>, name: &str, password: &str) -> Option<u32> {
+    fn verdict(&self, fault: Option<u32>, name: &str, password: &str) -> Option<u32> {
         if fault.is_some() {
             return fault;
         }
         match self.listed(name) {
-            None if self.learn && !password.is_empty() => None,
+            // A managed account, whose name ends with a dollar sign, has no password that anybody knows.
+            None if self.learn && (name.ends_with('$') || !password.is_empty()) => None,
             None => Some(1326),
             Some((_, account)) if account.standing == Standing::Disabled => Some(1331),
             Some((_, account)) if account.standing == Standing::Locked => Some(1909),
@@ -184,6 +185,11 @@ impl Directory {
             Some((_, account)) if account.password.as_deref() != Some(password) => Some(1326),
             Some((_, account)) => (account.standing == Standing::Expired).then_some(1330),
         }
+    }
+
+    /// Whether a password lets an account in; counts nothing.
+    pub fn lets_in(&self, computer: &Computer, fault: Option<u32>, name: &str, password: &str) -> bool {
+        self.verdict(fault, &qualified(computer, name), password).is_none()
     }
 
     /// The account behind a name.

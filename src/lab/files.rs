@@ -69,18 +69,23 @@ pub fn make_folder(host: &Path, path: &str) -> Result<(), Refusal> {
 /// When the nonce is not 64 hexadecimal digits.
 pub fn mac(nonce: &Nonce, bytes: &[u8]) -> Result<String, Refusal> {
     let bad = || refused_plainly(RefusalCode::Invalid, "the batch's nonce is not 64 hexadecimal digits");
-    let digits = nonce.0.as_bytes();
-    if digits.len() != 64 {
-        return Err(bad());
-    }
-    let mut key = Vec::with_capacity(32);
-    for pair in digits.chunks(2) {
-        let digit = |byte: u8| char::from(byte).to_digit(16).ok_or_else(bad);
-        key.push(u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).map_err(|_| bad())?);
-    }
+    let key = key(&nonce.0).ok_or_else(bad)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| bad())?;
     mac.update(bytes);
     Ok(hex(&mac.finalize().into_bytes()))
+}
+
+/// 64 hexadecimal digits as a key.
+pub fn key(digits: &str) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
+    }
+    Some(key)
 }
 
 /// Bytes as lower-case hexadecimal digits.

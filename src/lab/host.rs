@@ -104,6 +104,9 @@ impl LabHost {
         if fault == Fault::NoIis {
             stock::remove_iis(&self.folder)?;
         }
+        if fault == Fault::ClonedKeys {
+            super::iis::Keys::load(&self.folder, false)?.renew(&self.folder)?;
+        }
         self.change_faults(|faults| {
             faults.faults.insert(fault, fault != Fault::NoIis);
         })
@@ -159,6 +162,24 @@ impl LabHost {
         let mut stores = super::Stores::load(&self.folder)?;
         stores.add(store, certificate);
         stores.save(&self.folder)
+    }
+
+    /// What a site of the host answers to a request, as http.sys and IIS would; `None` where nobody listens.
+    ///
+    /// # Errors
+    /// When a file of the host is broken.
+    pub fn serve(&self, request: &super::iis::Request) -> Result<Option<super::iis::Served>, Refusal> {
+        let _counts = self.lock()?;
+        Model::load(&self.folder)?.serve(request)
+    }
+
+    /// The http endpoints of the host's started sites.
+    ///
+    /// # Errors
+    /// When a file of the host is broken.
+    pub fn endpoints(&self) -> Result<Vec<super::iis::Endpoint>, Refusal> {
+        let _counts = self.lock()?;
+        Model::load(&self.folder)?.endpoints()
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Option<Counts>>, LabError> {

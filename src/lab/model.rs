@@ -6,8 +6,10 @@ use super::computer::Computer;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
+use super::iis::Request;
 use super::{Folder, LabError, features, files, stock};
-use crate::hostcall::{Answer, FileAt, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
+use crate::hostcall::answer::FileState;
+use crate::hostcall::{Answer, FileAt, FileWant, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
 /// A host's files, read at the start of a batch.
 pub struct Model {
@@ -21,7 +23,8 @@ pub struct Model {
     pub features: HostFeatures,
 }
 
-type Told = Result<serde_json::Value, Refusal>;
+/// What a call tells.
+pub type Told = Result<serde_json::Value, Refusal>;
 
 impl Model {
     /// Reads a host's files.
@@ -41,10 +44,17 @@ impl Model {
             Read::Features { names } => {
                 told(&self.features.answer(names, self.faults.has(Fault::PayloadMissing))).map(Some)
             }
-            Read::IisConfig { .. } | Read::IisRuntime { .. } | Read::Http { .. } => Err(no_iis()),
-            Read::Files { at, want } => self.file(at, *want, nonce),
-            Read::Certificates { store } => self.certificates(store),
+            Read::IisConfig { at, mac } => self.config(at, *mac, nonce).and_then(present),
+            Read::IisRuntime { pools, sites } => self.runtime(pools, sites).map(Some),
+            Read::Files { at, want } => self.file(at, *want, nonce).and_then(present),
+            Read::Certificates { store } => {
+                Stores::load(&self.folder).map_err(Refusal::from).and_then(|stores| present(stores.of(store)))
+            }
             Read::Accounts { names } => self.accounts(names).map(Some),
+            Read::Http { verb, port, host, path } => {
+                let request = Request { verb: *verb, port: *port, host: host.clone(), path: path.clone() };
+                self.http(&request).map(Some)
+            }
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -60,7 +70,12 @@ impl Model {
                 self.install(names, *management_tools, source)
             }
             Write::Reboot => self.reboot(),
-            Write::IisCommit { .. } | Write::IisControl { .. } => Err(no_iis()),
+            Write::IisCommit { file, expect, edits } => match self.commit(file, expect, edits) {
+                Ok(Some(at)) => return Outcome::Moved { at },
+                Ok(None) => Ok(serde_json::Value::Null),
+                Err(refusal) => Err(refusal),
+            },
+            Write::IisControl { target, action } => self.control(target, *action),
             Write::PutTree { path } => self.make_folder(path),
             Write::TestLogon { account, password } => self.test_logon(account, password),
         };
@@ -88,25 +103,22 @@ impl Model {
         told(&facts)
     }
 
-    fn file(
-        &self,
-        at: &FileAt,
-        want: crate::hostcall::FileWant,
-        nonce: &Nonce,
-    ) -> Result<Option<serde_json::Value>, Refusal> {
+    fn file(&self, at: &FileAt, want: FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
         let path = match at {
             FileAt::Path(path) => path.clone(),
-            FileAt::App { .. } => return Err(no_iis()),
+            FileAt::App { site, path, file } => match self.app_folder(site, path)? {
+                Some(folder) if file.is_empty() => folder,
+                Some(folder) => format!("{folder}\\{file}"),
+                None => return Ok(None),
+            },
         };
-        files::state(self.folder.root(), &path, want, nonce)?.as_ref().map(told).transpose()
-    }
-
-    fn certificates(&self, store: &str) -> Result<Option<serde_json::Value>, Refusal> {
-        Stores::load(&self.folder)?.of(store).as_ref().map(told).transpose()
+        files::state(self.folder.root(), &path, want, nonce)
     }
 
     fn accounts(&self, names: &[String]) -> Told {
-        told(&Directory::load(&self.folder)?.answer(&self.computer, &[], names))
+        let pools = if self.has_iis() { self.server()?.pools } else { Vec::new() };
+        let pools: Vec<String> = pools.into_iter().map(|pool| pool.name).collect();
+        told(&Directory::load(&self.folder)?.answer(&self.computer, &pools, names))
     }
 
     fn install(&mut self, names: &[String], management_tools: bool, source: &[String]) -> Told {
@@ -129,6 +141,7 @@ impl Model {
         }
         if self.has_iis() {
             stock::install_iis(&self.folder)?;
+            self.settle()?;
         }
         told(&installed)
     }
@@ -142,6 +155,9 @@ impl Model {
         self.folder.write_toml(Computer::FILE, Computer::HEADING, &self.computer)?;
         if self.faults.faults.shift_remove(&Fault::RebootPending).is_some() {
             self.folder.write_toml(Faults::FILE, Faults::HEADING, &self.faults)?;
+        }
+        if self.has_iis() {
+            self.boot()?;
         }
         Ok(serde_json::Value::Null)
     }
@@ -165,7 +181,7 @@ impl Model {
     }
 
     /// Whether Windows lets anything be changed.
-    fn writable(&self) -> Result<(), Refusal> {
+    pub fn writable(&self) -> Result<(), Refusal> {
         if self.faults.has(Fault::AccessDenied) || !self.computer.administrator {
             return Err(refused(RefusalCode::Denied, 0x8007_0005, "Access is denied."));
         }
@@ -182,10 +198,16 @@ fn disk_full() -> Refusal {
     refused(RefusalCode::DiskFull, 0x8007_0070, "There is not enough space on the disk.")
 }
 
-fn no_iis() -> Refusal {
+/// What every question for IIS is refused with where there is none.
+pub fn no_iis() -> Refusal {
     refused_plainly(RefusalCode::Unsupported, "IIS is not installed on this host")
 }
 
-fn told<T: serde::Serialize>(value: &T) -> Told {
+fn present<T: serde::Serialize>(value: Option<T>) -> Result<Option<serde_json::Value>, Refusal> {
+    value.as_ref().map(told).transpose()
+}
+
+/// A value as an answer.
+pub fn told<T: serde::Serialize>(value: &T) -> Told {
     serde_json::to_value(value).map_err(|error| refused_plainly(RefusalCode::Failed, error.to_string()))
 }

@@ -68,7 +68,7 @@ pub fn remove_iis(folder: &Folder) -> Result<(), LabError> {
     let mut features = super::features::load(folder, computer.version()?)?;
     features.without_iis();
     folder.write_toml(HostFeatures::FILE, HostFeatures::HEADING, &features)?;
-    for name in [INETSRV, "C/inetpub"] {
+    for name in [INETSRV, "C/inetpub", super::iis::Runtime::FILE, super::iis::HttpSys::FILE] {
         let path = folder.path(name);
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {

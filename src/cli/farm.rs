@@ -15,7 +15,6 @@ use crate::engine::{
 };
 use crate::inventory::Host;
 use crate::plan::Trouble;
-use crate::secret::Stores;
 
 /// WinRM's port without TLS.
 const WINRM_PORT: u16 = 5985;
@@ -55,7 +54,7 @@ impl Farm {
                 .map(|host| Ok((host.name.clone(), self.reach(host)?)))
                 .collect::<Result<_, Failure>>()?,
         };
-        let stores = self.right.stores.clone();
+        let stores = Arc::clone(&self.right.stores);
         let resolve: Resolve = Arc::new(move |reference| stores.value(reference).map_err(|error| error.to_string()));
         Ok(Arc::new(Sessions::new(reaches, self.macs.nonce.clone(), resolve)))
     }
@@ -66,7 +65,7 @@ impl Farm {
             return Err(failure
                 .hint("in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }"));
         };
-        let (stores, password): (Stores, _) = (self.right.stores.clone(), password.clone());
+        let (stores, password) = (Arc::clone(&self.right.stores), password.clone());
         Ok(Reach {
             place: Place::At(host.address.clone(), host.connection.port.unwrap_or(WINRM_PORT)),
             user: user.clone(),

@@ -75,7 +75,7 @@ pub struct Right {
     /// The playbook.
     pub playbook: Playbook,
     /// Where its secrets are.
-    pub stores: Stores,
+    pub stores: Arc<Stores>,
 }
 
 impl Right {
@@ -127,7 +127,7 @@ impl Files {
             }));
         }
         match playbook {
-            Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores }),
+            Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores: Arc::new(stores) }),
             _ => Err(show(ui, &sources, &diagnostics)),
         }
     }

@@ -6,6 +6,8 @@ pub mod diagnostic;
 
 pub mod value;
 
+pub mod secret;
+
 pub mod xml;
 
 pub mod yaml;
@@ -35,3 +37,5 @@ pub mod engine;
 pub mod report;
 
 pub mod lab;
+
+pub mod cli;

@@ -39,6 +39,7 @@ impl<D: Door> HostRun<D> {
         let plays = run.plays.clone();
         run.looked = run.look_again(&plays).await;
         let event = match &run.looked {
+            Ok(looked) if !looked.troubles.is_empty() => Event::Ended(Status::Failed),
             Ok(looked) if !looked.is_quiet() => Event::Looked(looked.changes()),
             // A host that needs nothing is let go at once, so that a run holds no more sessions than it uses.
             Ok(_) => {
@@ -179,6 +180,10 @@ impl<D: Door> HostRun<D> {
             self.tell(Event::Stage(number, number + stages - 1));
             self.changed = true;
             looked = stage::carry_out(self, work, stage, &looked.answers).await?;
+            if !looked.troubles.is_empty() {
+                let reasons = looked.troubles.iter().map(|(_, trouble)| describe(trouble)).collect();
+                return Err(Ended { status: Status::Failed, reasons });
+            }
         }
         Ok(())
     }
@@ -199,7 +204,7 @@ impl<D: Door> HostRun<D> {
 }
 
 /// A trouble as a sentence.
-pub(super) fn describe(trouble: &Trouble) -> String {
+pub fn describe(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Refused { address, refusal, .. } => super::words::refused(&format!("reading {address}"), refusal),
         Trouble::Conflict { address, problem, .. } => format!("{address}: {}", problem.message),

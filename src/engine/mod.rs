@@ -14,7 +14,8 @@ mod work;
 
 pub use apply::{Apply, Approval, apply};
 pub use door::{Change, Door, DoorError, Observe};
-pub use gate::{Batch, Gate, Serial};
+pub use gate::Gate;
+pub use host::describe;
 pub use macs::{Macs, nonce};
 pub use observe::{Looked, Survey, survey};
 pub use outcome::{Event, HostOutcome, Listener, Status};

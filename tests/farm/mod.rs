@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farmhand::engine::{
-    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, Serial, StepWork, Work, apply, nonce,
+    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Work, apply,
+    nonce,
 };
 use farmhand::hostcall::{Access, Answer, Batch, Call, Edit, Nonce, Outcome, Read, Reply, Text, Write};
 use farmhand::lab::{Answers, HostSpec, Lab, LabHost};
@@ -45,7 +46,7 @@ impl Farm {
 
     pub async fn apply(&self, hosts: &[(&str, Arc<[StepWork]>)]) -> Vec<HostOutcome> {
         let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
-        let play = PlayWork { name: "Web servers".to_owned(), serial: Serial::default(), hosts: hosts.collect() };
+        let play = PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() };
         self.run(&Work { plays: vec![play] }).await
     }
 
@@ -68,7 +69,8 @@ pub fn steps(json: &str) -> Arc<[StepWork]> {
     let pairs: Vec<(String, serde_json::Value)> = serde_json::from_str(json).unwrap();
     let step = |(index, (kind, properties)): (usize, (String, serde_json::Value))| {
         let kind = KINDS.iter().find(|it| it.name == kind).unwrap();
-        let resource = kind.read(&properties).map_err(|misread| format!("{}: {}", misread.path, misread.message)).unwrap();
+        let resource =
+            kind.read(&properties).map_err(|misread| format!("{}: {}", misread.path, misread.message)).unwrap();
         StepWork { kind, resource: Arc::from(resource), place: format!("site.yml:{}", index + 1) }
     };
     pairs.into_iter().enumerate().map(step).collect()

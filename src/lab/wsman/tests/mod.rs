@@ -101,6 +101,7 @@ async fn looking_takes_eight_requests_and_one_process() {
     let (traffic, closed) = session.close().await;
     closed.unwrap();
     assert_eq!((traffic.requests, traffic.processes), (8, 1));
+    assert!(traffic.bytes_up < 64 * 1024, "{} bytes up", traffic.bytes_up);
     let counts = Counts { connections: 1, requests: 8, logins: 1, commands: 1, open_shells: 0 };
     assert_eq!(rig.server.counts(), counts);
 }

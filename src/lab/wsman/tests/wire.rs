@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::proxy::Proxy;
-use super::{Rig, check_answers, log_on, no_secrets, reads, settings};
+use super::{Rig, check_answers, log_on, no_secrets, operator_at, reads, settings};
 use crate::hostcall::Write;
 use crate::session::{ReadSession, SessionError, WriteSession};
 use crate::transport::winrm::seal::{self, Sealed};
@@ -26,8 +26,8 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-async fn talk(rig: &Rig, proxy: &Proxy) {
-    let mut session = WriteSession::open(rig.transport_at(proxy.address), settings()).await.unwrap();
+async fn talk(proxy: &Proxy) {
+    let mut session = WriteSession::open(operator_at(proxy.address), settings()).await.unwrap();
     check_answers(&session.observe(&reads()).await.unwrap());
     session.change(&[log_on()], &reads(), &|_| Ok(SecretValue::new(CANARY.to_owned()))).await.unwrap();
     session.close().await.1.unwrap();
@@ -37,7 +37,7 @@ async fn talk(rig: &Rig, proxy: &Proxy) {
 async fn nothing_but_the_login_is_in_clear() {
     let rig = Rig::new(|_| {}).await;
     let proxy = Proxy::new(rig.server.address(), None).await;
-    talk(&rig, &proxy).await;
+    talk(&proxy).await;
     for bytes in [proxy.up(), proxy.down()] {
         assert!(bytes.len() > 4000);
         for word in ["Envelope", "schemas.xmlsoap.org", "ShellId", "host_facts", CANARY] {
@@ -56,7 +56,7 @@ async fn nothing_but_the_login_is_in_clear() {
 async fn a_lost_receive_is_repeated_over_a_new_login() {
     let rig = Rig::new(|_| {}).await;
     let proxy = Proxy::new(rig.server.address(), Some(6)).await;
-    let mut session = WriteSession::open(rig.transport_at(proxy.address), settings()).await.unwrap();
+    let mut session = WriteSession::open(operator_at(proxy.address), settings()).await.unwrap();
     check_answers(&session.observe(&reads()).await.unwrap());
     assert_eq!((rig.server.counts().logins, rig.server.counts().commands), (2, 1));
 
@@ -76,7 +76,7 @@ async fn nothing_else_is_repeated() {
     for (cut_at, doing, commands) in [(3, "Create", 0), (4, "Command", 1), (5, "Send", 1)] {
         let rig = Rig::new(|_| {}).await;
         let proxy = Proxy::new(rig.server.address(), Some(cut_at)).await;
-        let error = match ReadSession::open(rig.transport_at(proxy.address), settings()).await {
+        let error = match ReadSession::open(operator_at(proxy.address), settings()).await {
             Ok(mut session) => session.observe(&reads()).await.unwrap_err(),
             Err(error) => error,
         };
@@ -92,7 +92,7 @@ async fn nothing_else_is_repeated() {
 async fn a_change_whose_send_is_cut_is_unknown() {
     let rig = Rig::new(|_| {}).await;
     let proxy = Proxy::new(rig.server.address(), None).await;
-    let mut session = WriteSession::open(rig.transport_at(proxy.address), settings()).await.unwrap();
+    let mut session = WriteSession::open(operator_at(proxy.address), settings()).await.unwrap();
     session.observe(&reads()).await.unwrap();
     proxy.cut_at(proxy.replies() + 1);
     let error = session.change(&[Write::Reboot], &[], &no_secrets).await.unwrap_err();
@@ -241,7 +241,7 @@ async fn logged(filter: EnvFilter) -> String {
     let guard = tracing::subscriber::set_default(subscriber);
     let rig = Rig::new(|_| {}).await;
     let proxy = Proxy::new(rig.server.address(), None).await;
-    talk(&rig, &proxy).await;
+    talk(&proxy).await;
     drop(guard);
     let bytes = log.0.lock().unwrap().clone();
     String::from_utf8_lossy(&bytes).to_lowercase()

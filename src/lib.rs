@@ -2,12 +2,40 @@
 //!
 //! Modules stand in layers, lowest first; each uses only those above it in this list.
 
+pub mod diagnostic;
+
 pub mod value;
 
+pub mod secret;
+
 pub mod xml;
+
+pub mod yaml;
+
+pub mod template;
 
 pub mod hostcall;
 
 pub mod resource;
 
+pub mod inventory;
+
+pub mod playbook;
+
+pub mod plan;
+
+pub mod agent;
+
+pub mod http;
+
+pub mod transport;
+
+pub mod session;
+
+pub mod engine;
+
+pub mod report;
+
 pub mod lab;
+
+pub mod cli;

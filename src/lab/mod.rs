@@ -35,6 +35,8 @@ pub use folder::Folder;
 pub use host::{HostSpec, LabHost};
 pub use versions::{Build, Windows};
 
+pub mod wsman;
+
 use crate::hostcall::{Access, Batch, Replies};
 
 /// Whatever answers host calls for one lab host. The servers of the lab speak to hosts through it alone.

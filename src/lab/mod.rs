@@ -14,6 +14,7 @@ mod faults;
 mod features;
 mod files;
 mod folder;
+mod front;
 mod host;
 pub mod iis;
 mod model;
@@ -32,6 +33,7 @@ pub use farm::Lab;
 pub use faults::{Fault, Faults, UnknownFault};
 pub use features::HostFeatures;
 pub use folder::Folder;
+pub use front::Front;
 pub use host::{HostSpec, LabHost};
 pub use versions::{Build, Windows};
 

@@ -44,11 +44,11 @@ impl Model {
             Read::Features { names } => {
                 told(&self.features.answer(names, self.faults.has(Fault::PayloadMissing))).map(Some)
             }
-            Read::IisConfig { at, mac } => self.config(at, *mac, nonce).and_then(present),
+            Read::IisConfig { at, mac } => self.config(at, *mac, nonce).and_then(|found| present(found.as_ref())),
             Read::IisRuntime { pools, sites } => self.runtime(pools, sites).map(Some),
-            Read::Files { at, want } => self.file(at, *want, nonce).and_then(present),
+            Read::Files { at, want } => self.file(at, *want, nonce).and_then(|found| present(found.as_ref())),
             Read::Certificates { store } => {
-                Stores::load(&self.folder).map_err(Refusal::from).and_then(|stores| present(stores.of(store)))
+                Stores::load(&self.folder).map_err(Refusal::from).and_then(|stores| present(stores.of(store).as_ref()))
             }
             Read::Accounts { names } => self.accounts(names).map(Some),
             Read::Http { verb, port, host, path } => {
@@ -203,8 +203,8 @@ pub fn no_iis() -> Refusal {
     refused_plainly(RefusalCode::Unsupported, "IIS is not installed on this host")
 }
 
-fn present<T: serde::Serialize>(value: Option<T>) -> Result<Option<serde_json::Value>, Refusal> {
-    value.as_ref().map(told).transpose()
+fn present<T: serde::Serialize>(value: Option<&T>) -> Result<Option<serde_json::Value>, Refusal> {
+    value.map(told).transpose()
 }
 
 /// A value as an answer.

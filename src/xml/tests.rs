@@ -112,7 +112,8 @@ fn xml() -> impl Strategy<Value = String> {
     let space = "[ \t\r\n]{1,3}";
     let value = "[a-z é\r\n\t&&[^&<\"]]{0,6}(&(amp|lt|#10|#x41);)?";
     let attributes = prop::collection::btree_map("[a-e]", (space, value), 0..4).prop_map(|attributes| {
-        attributes.into_iter().map(|(name, (space, value))| format!("{space}{name}=\"{value}\"")).collect::<String>()
+        let written = attributes.into_iter().map(|(name, (space, value))| format!("{space}{name}=\"{value}\""));
+        written.collect::<Vec<_>>().concat()
     });
     let leaf = prop_oneof![
         "[a-z \r\n\t]{0,8}",

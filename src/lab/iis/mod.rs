@@ -19,3 +19,6 @@ pub use runtime::Runtime;
 pub use serve::{Endpoint, Request, Served, endpoints, serve};
 pub use view::Server;
 pub use was::{Was, apply_control};
+
+#[cfg(test)]
+mod tests;

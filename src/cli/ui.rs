@@ -62,6 +62,9 @@ impl Ui {
 
     /// Why a command failed.
     pub fn failure(&self, failure: &Failure) {
+        if failure.told {
+            return;
+        }
         let mut text = format!("error: {}", failure.error);
         for cause in failure.error.chain().skip(1) {
             text.push_str(&format!("\n  because: {cause}"));

@@ -31,17 +31,24 @@ pub struct Failure {
     pub error: anyhow::Error,
     /// What the reader can type or do.
     pub hints: Vec<String>,
+    /// Whether the reader has been told already.
+    pub told: bool,
 }
 
 impl Failure {
     /// The input is wrong.
     pub fn input(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
-        Failure { exit: Exit::Input.code(), error: anyhow::Error::msg(message), hints: Vec::new() }
+        Failure { exit: Exit::Input.code(), error: anyhow::Error::msg(message), hints: Vec::new(), told: false }
+    }
+
+    /// The input is wrong, and every mistake in it has been shown.
+    pub fn shown() -> Failure {
+        Failure { told: true, ..Failure::input("the input is wrong") }
     }
 
     /// farmhand could not do its work.
     pub fn work(error: impl Into<anyhow::Error>) -> Failure {
-        Failure { exit: 1, error: error.into(), hints: Vec::new() }
+        Failure { exit: 1, error: error.into(), hints: Vec::new(), told: false }
     }
 
     /// The same with something to do about it.

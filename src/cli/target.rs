@@ -175,12 +175,7 @@ fn show(ui: Ui, sources: &Sources, diagnostics: &[Diagnostic]) -> Failure {
         })
         .collect();
     ui.value(&serde_json::json!({ "valid": false, "mistakes": listed }));
-    let n = diagnostics.len();
-    Failure::input(if n == 1 {
-        "1 mistake; no host was contacted".to_owned()
-    } else {
-        format!("{n} mistakes; no host was contacted")
-    })
+    Failure::shown()
 }
 
 /// The runtime that everything with a network runs on.

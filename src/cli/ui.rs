@@ -56,13 +56,15 @@ impl Ui {
     }
 
     /// News.
-    #[expect(clippy::unused_self, reason = "who speaks has a Ui, and one day a way to be quiet")]
     pub fn news(&self, text: &str) {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
     /// Why a command failed.
     pub fn failure(&self, failure: &Failure) {
+        if failure.told {
+            return;
+        }
         let mut text = format!("error: {}", failure.error);
         for cause in failure.error.chain().skip(1) {
             text.push_str(&format!("\n  because: {cause}"));

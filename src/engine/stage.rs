@@ -1,6 +1,6 @@
 //! One stage on one host: change, look again, and prove.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -144,9 +144,9 @@ fn symptoms<D: Door>(
 ) -> Vec<String> {
     let found = Found::new(answers, &run.shared.macs.secrets);
     let steps = stage.steps.iter().filter_map(|step| work.1.steps.get(step.index));
-    let mut symptoms: Vec<String> = steps.flat_map(|step| step.resource.symptoms(&found)).collect();
-    symptoms.dedup();
-    symptoms
+    // The same event logged for every attempt to start is one symptom.
+    let symptoms: BTreeSet<String> = steps.flat_map(|step| step.resource.symptoms(&found)).collect();
+    symptoms.into_iter().collect()
 }
 
 /// Tries an account's new password, unless another host of this run did.

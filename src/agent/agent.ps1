@@ -342,8 +342,8 @@ function Get-SharedFolder {
     if (-not [IO.File]::Exists($file)) { return }
     $xml = New-Object Xml.XmlDocument
     $xml.Load($file)
-    $node = $xml.SelectSingleNode('/configuration/configurationRedirection[@enabled="true"]')
-    if ($node) { $node.GetAttribute('path') }
+    $path = $xml.SelectSingleNode('/configuration/configurationRedirection[@enabled="true"]/@path')
+    if ($path) { $path.Value }
 }
 
 # --- features ---
@@ -469,8 +469,9 @@ function Read-Attributes($node, $section, $form) {
         $secret = Test-Secret $schema $section
         try {
             $attribute = $node.GetAttribute($schema.Name)
-            $content = if ($secret) { Read-Secret $attribute $form }
-            else { @{ value = (ConvertTo-Text $schema $attribute.Value) } }
+            $content = if ($secret) { Read-Secret $attribute $form } else {
+                @{ value = (ConvertTo-Text $schema $attribute.Value) }
+            }
         } catch {
             if (-not $secret) { throw }
             $content = @{ unreadable = @{} }
@@ -616,7 +617,7 @@ function Read-Files($ask) {
         if ($ask.want -eq 'sha256') { $state.sha256 = Get-Sha256 $stream }
         if ($ask.want -eq 'mac') { $state.mac = ConvertTo-Hex $Agent.Mac.ComputeHash($stream) }
         if ($ask.want -eq 'text') {
-            if ($stream.Length -gt 1MB) { Stop-Call 'failed' "$path is larger than 1 MiB" }
+            if ($stream.Length -gt 1048576) { Stop-Call 'failed' "$path is larger than 1 MiB" }
             $state.text = (New-Object IO.StreamReader($stream, $Agent.Utf8, $true)).ReadToEnd()
         }
     } finally {
@@ -706,7 +707,7 @@ function Get-Account($name) {
 }
 
 function Read-Http($ask) {
-    $request = [Net.WebRequest]::Create("http://127.0.0.1:$($ask.port)$($ask.path)")
+    $request = [Net.WebRequest]::CreateHttp("http://127.0.0.1:$($ask.port)$($ask.path)")
     $request.Method = $ask.verb.ToUpperInvariant()
     $request.AllowAutoRedirect = $false
     $request.Proxy = $null
@@ -738,23 +739,23 @@ function Write-IisCommit($tell) {
     $shared = Get-SharedFolder
     if ($shared) { Stop-Call 'shared_configuration' "IIS shares its configuration with other servers from $shared" }
     try {
-        foreach ($try in 1..5) {
+        for ($try = 1; ; $try++) {
             Close-Server
             $target = Get-Target $tell.file
-            $before = [IO.File]::GetLastWriteTimeUtc($target.File)
+            $before = [IO.File]::GetLastWriteTimeUtc($target.file)
             foreach ($expected in $tell.expect) {
-                if ((Get-TokenAt $target.Config $expected.at) -cne $expected.token) {
+                if ((Get-TokenAt $target.config $expected.at) -cne $expected.token) {
                     return @{ moved = @{ at = (Format-Path $expected.at) } }
                 }
             }
-            foreach ($edit in $tell.edits) { Set-Edit $target.Config $edit }
+            foreach ($edit in $tell.edits) { Set-Edit $target.config $edit }
             Save-History $target
             try {
                 (Get-Server).CommitChanges()
                 return $Done
             } catch {
                 $shut = $_.Exception.GetBaseException().HResult -eq 0x80070020
-                if ($try -ge 5 -or (-not $shut -and $before -eq [IO.File]::GetLastWriteTimeUtc($target.File))) { throw }
+                if ($try -ge 5 -or (-not $shut -and $before -eq [IO.File]::GetLastWriteTimeUtc($target.file))) { throw }
                 Start-Sleep -Milliseconds 200
             }
         }
@@ -766,13 +767,13 @@ function Write-IisCommit($tell) {
 function Get-Target($file) {
     if ($file.ContainsKey('application_host')) {
         $path = "$($Agent.Config)\applicationHost.config"
-        return @{ Config = (Get-Server).GetApplicationHostConfiguration(); File = $path; Name = 'applicationHost' }
+        return @{ config = (Get-Server).GetApplicationHostConfiguration(); file = $path; name = 'applicationHost' }
     }
     $at = $file.web_config
     $path = Get-FilePath @{ app = @{ site = $at.site; path = $at.path; file = 'web.config' } }
     if (-not $path) { Stop-Call 'unknown' "IIS has no application $($at.site)$($at.path)" }
     $name = 'web-' + (Get-Sha256 $Agent.Utf8.GetBytes($path.ToLowerInvariant())).Substring(0, 12)
-    @{ Config = (Get-Server).GetWebConfiguration($at.site, $at.path); File = $path; Name = $name }
+    @{ config = (Get-Server).GetWebConfiguration($at.site, $at.path); file = $path; name = $name }
 }
 
 function Get-TokenAt($config, $at) {
@@ -832,9 +833,10 @@ function Set-Attribute($node, $section, $name, $text) {
 # The certificate of a binding is kept by http.sys; IIS assigns it when it commits.
 function Set-Certificate($at, $edit) {
     $site = (Get-Server).Sites[$at.steps[0].item.name]
-    $keys = $at.steps[2].item
+    $key = $at.steps[2].item
     foreach ($binding in $site.Bindings) {
-        if ($binding.Protocol -ne $keys.protocol -or $binding.BindingInformation -ne $keys.bindingInformation) { continue }
+        $same = $binding.Protocol -eq $key.protocol -and $binding.BindingInformation -eq $key.bindingInformation
+        if (-not $same) { continue }
         $binding.CertificateHash = ConvertFrom-Hex $edit.thumbprint
         $binding.CertificateStoreName = $edit.store
         return
@@ -844,7 +846,7 @@ function Set-Certificate($at, $edit) {
 
 # Keeps the file as it was, for administrators and SYSTEM alone, ten generations.
 function Save-History($target) {
-    if (-not [IO.File]::Exists($target.File)) { return }
+    if (-not [IO.File]::Exists($target.file)) { return }
     $folder = "$env:SystemDrive\farmhand\history"
     if (-not [IO.Directory]::Exists($folder)) {
         [void][IO.Directory]::CreateDirectory($folder)
@@ -853,8 +855,8 @@ function Save-History($target) {
         Set-Acl -LiteralPath $folder -AclObject $acl
     }
     $now = [DateTime]::UtcNow.ToString('o').Replace(':', '')
-    [IO.File]::Copy($target.File, "$folder\$($target.Name)-$now.config")
-    $kept = [IO.Directory]::GetFiles($folder, "$($target.Name)-*.config")
+    [IO.File]::Copy($target.file, "$folder\$($target.name)-$now.config")
+    $kept = [IO.Directory]::GetFiles($folder, "$($target.name)-*.config")
     [Array]::Sort($kept, [StringComparer]::Ordinal)
     for ($index = 0; $index -lt $kept.Length - 10; $index++) { [IO.File]::Delete($kept[$index]) }
 }

@@ -2,11 +2,25 @@
 //!
 //! Modules stand in layers, lowest first; each uses only those above it in this list.
 
+pub mod diagnostic;
+
 pub mod value;
+
+pub mod secret;
+
+pub mod xml;
+
+pub mod yaml;
+
+pub mod template;
 
 pub mod hostcall;
 
 pub mod resource;
+
+pub mod inventory;
+
+pub mod playbook;
 
 pub mod plan;
 
@@ -23,3 +37,5 @@ pub mod engine;
 pub mod report;
 
 pub mod lab;
+
+pub mod cli;

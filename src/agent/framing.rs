@@ -44,27 +44,39 @@ pub enum EncodeError {
 }
 
 /// What comes before the first batch: the agent's text, the line that ends it, the hello.
+///
+/// # Errors
+///
+/// Those of [`EncodeError`]; none for a hello in practice.
 pub fn preamble(access: Access) -> Result<Vec<u8>, EncodeError> {
-    let hello = serde_json::to_value(Hello { hello: PROTOCOL, access }).map_err(json)?;
+    let hello = serde_json::to_value(Hello { hello: PROTOCOL, access }).map_err(|error| json(&error))?;
     let mut line = Line::default();
     line.value(&hello, &no_secrets)?;
     Ok([text().as_bytes(), END_LINE.as_bytes(), b"\n", &line.finish()?].concat())
 }
 
 /// The line of a batch. Each reference to a secret is replaced by `{"plain":"<its value>"}` here and nowhere earlier.
+///
+/// # Errors
+///
+/// A secret that cannot be had, or a line that is too long. Nothing has been sent then.
 pub fn encode(batch: &Batch, secrets: &Resolver<'_>) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
-    let value = serde_json::to_value(batch).map_err(json)?;
+    let value = serde_json::to_value(batch).map_err(|error| json(&error))?;
     let mut line = Line::default();
     line.value(&value, secrets)?;
     line.finish()
 }
 
 /// A resolver for batches that hold no secrets.
+///
+/// # Errors
+///
+/// Always.
 pub fn no_secrets(reference: &SecretRef) -> Result<SecretValue, String> {
     Err(format!("nothing here may use `{}`", reference.name))
 }
 
-fn json(error: serde_json::Error) -> EncodeError {
+fn json(error: &serde_json::Error) -> EncodeError {
     EncodeError::Json(error.to_string())
 }
 
@@ -247,7 +259,7 @@ mod tests {
             let batch = batch(Call::Ask(Read::Features { names: vec![name] }));
             let line = encode(&batch, &no_secrets).unwrap();
             prop_assert!(line.iter().all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\n'));
-            prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+            prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
             prop_assert_eq!(serde_json::from_slice::<Batch>(&line).unwrap(), batch);
         }
 

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 
-use serde::Serialize;
 use thiserror::Error;
 
 use crate::hostcall::{Answer, Outcome, Read, Write};
+use crate::transport::Traffic;
 
 /// Opens sessions on hosts.
 pub trait Door: Send + Sync + 'static {
@@ -38,28 +38,6 @@ pub trait Change: Observe {
         writes: &[Write],
         then: &[Read],
     ) -> impl Future<Output = Result<(Vec<Outcome>, Vec<Answer>), DoorError>> + Send;
-}
-
-/// What a session cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Traffic {
-    /// HTTP requests.
-    pub requests: u64,
-    /// Bytes sent.
-    pub bytes_up: u64,
-    /// Bytes received.
-    pub bytes_down: u64,
-    /// Processes started on the host.
-    pub processes: u64,
-}
-
-impl std::ops::AddAssign for Traffic {
-    fn add_assign(&mut self, more: Traffic) {
-        self.requests += more.requests;
-        self.bytes_up += more.bytes_up;
-        self.bytes_down += more.bytes_down;
-        self.processes += more.processes;
-    }
 }
 
 /// Why a session failed, by what follows from it.

@@ -4,48 +4,29 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, Notify};
 
-/// How many hosts of a play may be disturbed at a time: one number or share after the other, the last one for the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Serial(pub Vec<Batch>);
+use crate::playbook::Serial;
 
-/// A number of hosts, or a share of the play's hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batch {
-    /// So many hosts.
-    Hosts(usize),
-    /// So many hundredths of the play's hosts, at least one.
-    Percent(u8),
-}
-
-impl Default for Serial {
-    fn default() -> Serial {
-        Serial(vec![Batch::Hosts(1)])
-    }
-}
-
-impl Serial {
-    /// How many hosts may be disturbed at a time once `done` hosts of `all` are done.
-    fn width(&self, done: usize, all: usize) -> usize {
-        let mut passed = 0;
-        let mut width = 1;
-        for batch in &self.0 {
-            width = match batch {
-                Batch::Hosts(hosts) => *hosts,
-                Batch::Percent(percent) => all * usize::from(*percent) / 100,
-            }
-            .max(1);
-            passed += width;
-            if done < passed {
-                break;
-            }
+/// How many hosts may be disturbed at a time once `done` hosts of `all` are done; one unless the playbook says more.
+fn width(serial: &[Serial], done: usize, all: usize) -> usize {
+    let mut passed = 0;
+    let mut width = 1;
+    for batch in serial {
+        width = match batch {
+            Serial::Hosts(hosts) => *hosts,
+            Serial::Percent(percent) => all * usize::from(*percent) / 100,
         }
-        width
+        .max(1);
+        passed += width;
+        if done < passed {
+            break;
+        }
     }
+    width
 }
 
 /// The gate of one play: hosts pass it before they are disturbed.
 pub struct Gate {
-    serial: Serial,
+    serial: Vec<Serial>,
     all: usize,
     state: Mutex<State>,
     changed: Notify,
@@ -66,7 +47,7 @@ pub struct Pass {
 
 impl Gate {
     /// A gate for a play of so many hosts.
-    pub fn new(serial: Serial, all: usize) -> Arc<Gate> {
+    pub fn new(serial: Vec<Serial>, all: usize) -> Arc<Gate> {
         Arc::new(Gate { serial, all, state: Mutex::default(), changed: Notify::new() })
     }
 
@@ -85,7 +66,7 @@ impl Gate {
                 if let Some(failed) = &state.failed {
                     return Err(failed.clone());
                 }
-                if state.inside < self.serial.width(state.done, self.all) {
+                if state.inside < width(&self.serial, state.done, self.all) {
                     state.inside += 1;
                     return Ok(Pass { gate: Arc::clone(self), host: host.to_owned() });
                 }
@@ -116,21 +97,21 @@ mod tests {
 
     #[test]
     fn widths_follow_the_list() {
-        let check = |batches: Vec<Batch>, done: usize, expected: usize| {
-            assert_eq!(Serial(batches).width(done, 10), expected, "after {done}");
+        let check = |serial: Vec<Serial>, done: usize, expected: usize| {
+            assert_eq!(width(&serial, done, 10), expected, "after {done}");
         };
-        let ramp = || vec![Batch::Hosts(1), Batch::Percent(30), Batch::Percent(100)];
+        let ramp = || vec![Serial::Hosts(1), Serial::Percent(30), Serial::Percent(100)];
         check(ramp(), 0, 1);
         check(ramp(), 1, 3);
         check(ramp(), 3, 3);
         check(ramp(), 4, 10);
-        check(vec![Batch::Percent(5)], 0, 1);
+        check(vec![Serial::Percent(5)], 0, 1);
         check(Vec::new(), 0, 1);
     }
 
     #[tokio::test]
     async fn after_a_failure_nobody_enters() {
-        let gate = Gate::new(Serial(vec![Batch::Hosts(2)]), 4);
+        let gate = Gate::new(vec![Serial::Hosts(2)], 4);
         let first = gate.enter("web01").await.ok().unwrap();
         let second = gate.enter("web02").await.ok().unwrap();
         let third = tokio::spawn({

@@ -8,9 +8,10 @@ use super::gate::{Gate, Pass};
 use super::observe::{Looked, Survey, look};
 use super::stage::{self, Ended};
 use super::work::HostWork;
-use super::{Door, DoorError, Event, HostOutcome, Observe, Status, Traffic};
+use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
 use crate::plan::{HostPlan, Trouble};
 use crate::resource::Disturbance;
+use crate::transport::Traffic;
 
 /// An agent whose shell idles for three minutes dies; a session that old is not used any more.
 const SESSION_LIFE: Duration = Duration::from_secs(150);
@@ -38,6 +39,7 @@ impl<D: Door> HostRun<D> {
         let plays = run.plays.clone();
         run.looked = run.look_again(&plays).await;
         let event = match &run.looked {
+            Ok(looked) if !looked.troubles.is_empty() => Event::Ended(Status::Failed),
             Ok(looked) if !looked.is_quiet() => Event::Looked(looked.changes()),
             // A host that needs nothing is let go at once, so that a run holds no more sessions than it uses.
             Ok(_) => {
@@ -178,6 +180,10 @@ impl<D: Door> HostRun<D> {
             self.tell(Event::Stage(number, number + stages - 1));
             self.changed = true;
             looked = stage::carry_out(self, work, stage, &looked.answers).await?;
+            if !looked.troubles.is_empty() {
+                let reasons = looked.troubles.iter().map(|(_, trouble)| describe(trouble)).collect();
+                return Err(Ended { status: Status::Failed, reasons });
+            }
         }
         Ok(())
     }
@@ -198,7 +204,7 @@ impl<D: Door> HostRun<D> {
 }
 
 /// A trouble as a sentence.
-pub(super) fn describe(trouble: &Trouble) -> String {
+pub fn describe(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Refused { address, refusal, .. } => super::words::refused(&format!("reading {address}"), refusal),
         Trouble::Conflict { address, problem, .. } => format!("{address}: {}", problem.message),

@@ -6,10 +6,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::work::{HostWork, Work, reads};
-use super::{Door, DoorError, Event, Listener, Macs, Observe, Status, Traffic};
+use super::{Door, DoorError, Event, Listener, Macs, Observe, Status};
 use crate::hostcall::{Answer, Read};
 use crate::plan::{HostPlan, Trouble, plan_host};
 use crate::resource::Found;
+use crate::transport::Traffic;
 
 /// What was found on a host, and what follows from it, play by play.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Traffic;
 use crate::plan::PlannedStep;
+use crate::transport::Traffic;
 
 /// What became of a host.
 #[derive(Clone, Debug, Serialize)]

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Serial;
 use crate::hostcall::Read;
 use crate::plan::Wanted;
+use crate::playbook::{Playbook, Serial};
 use crate::resource::{Instance, Kind, Reads};
 use crate::value::SecretRef;
 
@@ -22,7 +22,7 @@ pub struct PlayWork {
     /// Its name.
     pub name: String,
     /// How many hosts at a time may be disturbed.
-    pub serial: Serial,
+    pub serial: Vec<Serial>,
     /// Its hosts, in order.
     pub hosts: Vec<HostWork>,
 }
@@ -48,6 +48,26 @@ pub struct StepWork {
 }
 
 impl Work {
+    /// What a playbook asks for; hosts without any step are left out.
+    pub fn of(playbook: &Playbook) -> Work {
+        let step = |step: &crate::playbook::Step| StepWork {
+            kind: step.kind,
+            resource: Arc::clone(&step.resource),
+            place: step.place.text().to_owned(),
+        };
+        let hosts = |play: &crate::playbook::Play| {
+            let hosts = play.hosts.iter().filter(|host| !host.steps.is_empty());
+            hosts
+                .map(|it| HostWork { host: it.host.name.clone(), steps: it.steps.iter().map(step).collect() })
+                .collect()
+        };
+        let play = |play: &crate::playbook::Play| {
+            let crate::playbook::Play { name, serial, .. } = play;
+            PlayWork { name: name.clone(), serial: serial.clone(), hosts: hosts(play) }
+        };
+        Work { plays: playbook.plays.iter().map(play).collect() }
+    }
+
     /// The hosts of all plays, each once, in order of first mention.
     pub fn hosts(&self) -> Vec<String> {
         let mut seen = BTreeSet::new();

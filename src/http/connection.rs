@@ -42,6 +42,10 @@ struct Count {
 
 impl Connection {
     /// Connects to a host by name or address, trying each of its addresses.
+    ///
+    /// # Errors
+    ///
+    /// No address, no listener, or nobody there in time.
     pub async fn open(host: &str, port: u16, patience: Duration) -> Result<Connection, HttpError> {
         let address = format!("{host}:{port}");
         let timed_out = |_| HttpError::TimedOut { address: address.clone(), after: patience, sent: false };
@@ -60,6 +64,10 @@ impl Connection {
     }
 
     /// Sends a request and reads the whole reply. After an error the connection is of no more use.
+    ///
+    /// # Errors
+    ///
+    /// No whole reply in time, or one that is too large.
     pub async fn exchange(
         &mut self,
         request: Request<Bytes>,

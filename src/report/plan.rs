@@ -133,8 +133,10 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
     let sign = step.action.sign();
     let head = style.signed(sign, &format!("{sign} {name}"));
     let _ = writeln!(text, "  {head}{}  {}", style.yellow(disturbs), style.dim(&step.place));
-    let width = step.changes.0.iter().map(|change| change.property.len()).max().unwrap_or(0);
-    for change in &step.changes.0 {
+    // The name stands in the address already.
+    let changes = || step.changes.0.iter().filter(|change| change.property != "name");
+    let width = changes().map(|change| change.property.len()).max().unwrap_or(0);
+    for change in changes() {
         let shown = shown(change);
         let first = shown.lines.first().map_or("", String::as_str);
         let line = format!("{} {:width$}  {first}", shown.sign, change.property);

@@ -21,16 +21,13 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find("_x") {
         let code = rest.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        match (code.and_then(char::from_u32), rest.get(at + 6..at + 7)) {
-            (Some(character), Some("_")) => {
-                plain.push_str(&rest[..at]);
-                plain.push(character);
-                rest = &rest[at + 7..];
-            }
-            _ => {
-                plain.push_str(&rest[..at + 2]);
-                rest = &rest[at + 2..];
-            }
+        if let (Some(character), Some("_")) = (code.and_then(char::from_u32), rest.get(at + 6..at + 7)) {
+            plain.push_str(&rest[..at]);
+            plain.push(character);
+            rest = &rest[at + 7..];
+        } else {
+            plain.push_str(&rest[..at + 2]);
+            rest = &rest[at + 2..];
         }
     }
     plain.push_str(rest);

@@ -26,6 +26,8 @@ pub(super) struct Conversation {
     /// Whether nothing went wrong yet. It is off while an exchange is under way, so that one given up half way counts
     /// as having gone wrong.
     sound: bool,
+    /// Whether writes were sent and not answered.
+    unsettled: bool,
 }
 
 /// Why there is no answer.
@@ -50,8 +52,17 @@ impl Conversation {
     ) -> Result<Conversation, SessionError> {
         let input = settings.input;
         let lines = Lines::default();
-        let mut conversation =
-            Conversation { transport, access, settings, input, lines, last_id: 0, greeted: false, sound: true };
+        let mut conversation = Conversation {
+            transport,
+            access,
+            settings,
+            input,
+            lines,
+            last_id: 0,
+            greeted: false,
+            sound: true,
+            unsettled: false,
+        };
         if let Err(error) = conversation.transport.start(&agent::command_line()).await {
             // A shell that was opened and has no process is not left behind.
             let _ = conversation.transport.close().await;
@@ -68,7 +79,12 @@ impl Conversation {
         self.transport.traffic()
     }
 
+    /// Ends the agent, unless it may still be at work on writes: those are left to finish, and the shell ends by its
+    /// idle time-out.
     pub(super) async fn close(mut self) -> (Traffic, Result<(), SessionError>) {
+        if self.unsettled {
+            return (self.transport.traffic(), Ok(()));
+        }
         let closed = self.transport.close().await.map_err(SessionError::from);
         (self.transport.traffic(), closed)
     }
@@ -94,6 +110,7 @@ impl Conversation {
         let line = framing::encode(&batch, secrets)?;
         self.last_id = batch.id;
         self.sound = false;
+        self.unsettled = batch.calls.iter().any(|call| matches!(call, Call::Tell(_)));
         let replies = match self.attempt(&batch, &line).await {
             Err(Miss::Hello) => {
                 tracing::info!(host = self.transport.host(), "no hello: going on with one process per batch");
@@ -103,6 +120,7 @@ impl Conversation {
             }
             attempted => attempted,
         };
+        self.unsettled = matches!(&replies, Err(Miss::Error(SessionError::Unknown { .. })));
         match replies {
             Ok(replies) => {
                 self.sound = true;

@@ -35,9 +35,9 @@ impl Settings {
         Settings {
             nonce,
             input: Input::Streamed,
-            hello_patience: Duration::from_secs(60),
-            observe_patience: Duration::from_secs(10 * 60),
-            change_patience: Duration::from_secs(45 * 60),
+            hello_patience: Duration::from_mins(1),
+            observe_patience: Duration::from_mins(10),
+            change_patience: Duration::from_mins(45),
         }
     }
 }
@@ -56,11 +56,19 @@ pub struct ReadSession(Conversation);
 
 impl ReadSession {
     /// Starts an agent. It hears its first word with the first [`ReadSession::observe`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SessionError`] that concern the way to the host.
     pub async fn open(transport: Transport, settings: Settings) -> Result<ReadSession, SessionError> {
         Ok(ReadSession(Conversation::open(transport, Access::ReadOnly, settings).await?))
     }
 
     /// Asks everything at once; one answer a read, in order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SessionError`] but `Unknown`: looking changes nothing.
     pub async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, SessionError> {
         observe(&mut self.0, reads).await
     }
@@ -86,11 +94,19 @@ pub struct WriteSession(Conversation);
 
 impl WriteSession {
     /// Starts an agent. It hears its first word with the first [`WriteSession::observe`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SessionError`] that concern the way to the host.
     pub async fn open(transport: Transport, settings: Settings) -> Result<WriteSession, SessionError> {
         Ok(WriteSession(Conversation::open(transport, Access::ReadWrite, settings).await?))
     }
 
     /// Asks everything at once; one answer a read, in order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SessionError`] but `Unknown`: looking changes nothing.
     pub async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, SessionError> {
         observe(&mut self.0, reads).await
     }
@@ -99,6 +115,10 @@ impl WriteSession {
     ///
     /// Secrets are looked up while the bytes are made, and nowhere else. [`SessionError::Unknown`] says that the writes
     /// may have been carried out; every other error says that they were not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SessionError`].
     pub async fn change(
         &mut self,
         writes: &[Write],
@@ -129,7 +149,8 @@ impl WriteSession {
         self.0.traffic()
     }
 
-    /// Ends the agent and leaves nothing behind. The traffic counts this too.
+    /// Ends the agent and leaves nothing behind. The traffic counts this too. After [`SessionError::Unknown`] nothing
+    /// is ended: the writes may be under way, and killing them half way would be worse than not knowing.
     pub async fn close(self) -> (Traffic, Result<(), SessionError>) {
         self.0.close().await
     }
@@ -146,3 +167,6 @@ async fn observe(conversation: &mut Conversation, reads: &[Read]) -> Result<Vec<
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub struct Received {
 }
 
 /// What a transport has carried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Traffic {
     /// Requests over HTTP, logins included.
     pub requests: u64,
@@ -40,6 +40,15 @@ pub struct Traffic {
     pub bytes_down: u64,
     /// Processes started on the host.
     pub processes: u64,
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, more: Traffic) {
+        self.requests += more.requests;
+        self.bytes_up += more.bytes_up;
+        self.bytes_down += more.bytes_down;
+        self.processes += more.processes;
+    }
 }
 
 /// Why something could not be sent.
@@ -62,6 +71,10 @@ impl Transport {
     }
 
     /// Starts a process.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`].
     pub async fn start(&mut self, line: &str) -> Result<(), TransportError> {
         match self {
             Transport::WinRm(winrm) => winrm.start(line).await,
@@ -70,6 +83,10 @@ impl Transport {
     }
 
     /// Writes to its standard input; `end` closes it. Never repeated.
+    ///
+    /// # Errors
+    ///
+    /// Why, and whether the process may have got some of it.
     pub async fn send(&mut self, bytes: &[u8], end: bool) -> Result<(), SendError> {
         match self {
             Transport::WinRm(winrm) => winrm.send(bytes, end).await,
@@ -78,6 +95,10 @@ impl Transport {
     }
 
     /// Waits for output or the process's end, up to `patience`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`]. That nothing has come yet is none of them.
     pub async fn receive(&mut self, patience: Duration) -> Result<Received, TransportError> {
         match self {
             Transport::WinRm(winrm) => winrm.receive(patience).await,
@@ -94,6 +115,10 @@ impl Transport {
     }
 
     /// Ends the process, so that another can be started.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`].
     pub async fn stop(&mut self) -> Result<(), TransportError> {
         match self {
             Transport::WinRm(winrm) => winrm.stop().await,
@@ -105,6 +130,10 @@ impl Transport {
     }
 
     /// Ends the process and leaves nothing behind on the host.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`]; what is left behind ends by itself.
     pub async fn close(&mut self) -> Result<(), TransportError> {
         match self {
             Transport::WinRm(winrm) => winrm.close().await,

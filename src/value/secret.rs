@@ -40,6 +40,37 @@ impl SecretRef {
     /// The key of the one-entry map under which `secret('…')` travels from a template to a kind.
     /// No YAML key may spell it: the loader refuses one.
     pub const MARK: &'static str = "secret()";
+
+    /// Reads what stands between the quotes of `secret('…')`: a name in the store, or `env:NAME`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what a name looks like.
+    pub fn parse(text: &str) -> Result<SecretRef, String> {
+        if let Some(name) = text.strip_prefix("env:") {
+            let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            return if name.chars().all(letter) && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+                Ok(SecretRef { store: Store::Env, name: name.to_owned(), fingerprint: None })
+            } else {
+                Err("an environment variable is named by letters, digits and `_`".to_owned())
+            };
+        }
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let dots = |c: char| letter(c) || "._-".contains(c);
+        if text.starts_with(letter) && text.chars().all(dots) && text.len() <= 100 {
+            Ok(SecretRef { store: Store::Age, name: text.to_owned(), fingerprint: None })
+        } else {
+            Err("a secret is named by lower-case letters, digits, `.`, `_` and `-`, at most 100".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self.store {
+            Store::Age => formatter.write_str(&self.name),
+            Store::Env => write!(formatter, "env:{}", self.name),
+        }
+    }
 }
 
 /// A secret's value. It exists only while bytes for the wire are being made: no Serialize, Display, Debug or Clone.
@@ -154,6 +185,16 @@ mod tests {
         for literal in ["\"hunter2\"", "12345", "{\"hunter2\": 1}"] {
             let message = read(literal).unwrap_err();
             assert!(!message.contains("hunter2") && !message.contains("12345"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_name_reads_as_it_is_shown_and_cannot_leave_its_folder() {
+        for name in ["svc-chat", "a.b_c-1", "env:CHAT_PASSWORD", "0"] {
+            assert_eq!(SecretRef::parse(name).map(|it| it.to_string()), Ok(name.to_owned()));
+        }
+        for name in ["", "../x", "a/b", "A", ".x", "env:", "env:1", "env:A-B", "a\\b", "a b", "é"] {
+            assert!(SecretRef::parse(name).is_err(), "{name}");
         }
     }
 }

@@ -73,7 +73,7 @@ impl AgentProgram {
     async fn line(&self, stage: Stage, line: Vec<u8>, output: &Output) -> Result<(Stage, Taken), String> {
         match stage {
             Stage::Text(digest) if line == agent::END_LINE.as_bytes() => {
-                let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                let digest = agent::hexadecimal(&digest.finalize());
                 if digest != agent::sha256() {
                     return Err("this lab runs no other agent than its own version's\r\n".to_owned());
                 }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::agent::AgentProgram;
+use super::child;
 use super::process::{Output, Process};
 use super::service::Service;
 use super::shell_script;
@@ -22,8 +23,12 @@ enum Program {
 /// Starts the program of a command line.
 pub(super) fn start(service: &Service, user: &str, line: &str) -> Process {
     let host = shell_script::Host { computer: service.settings.computer.clone(), user: user.to_owned() };
-    match program(line) {
-        Program::PowerShell(script) if script.contains("$input") => {
+    match (program(line), &service.settings.powershell) {
+        (Program::PowerShell(script), Some(powershell)) if script.contains("$input") => {
+            let command = (powershell.0)(&script);
+            Process::start(|input, output| child::run(command, input, output))
+        }
+        (Program::PowerShell(script), None) if script.contains("$input") => {
             let agent = AgentProgram {
                 host: Arc::clone(&service.host),
                 faults: Arc::clone(&service.faults),
@@ -32,8 +37,10 @@ pub(super) fn start(service: &Service, user: &str, line: &str) -> Process {
             };
             Process::start(|input, output| agent.run(input, output))
         }
-        Program::PowerShell(script) => Process::start(|_, output| async move { host.powershell(&script, &output) }),
-        Program::Cmd(line) => Process::start(|input, output| async move { host.cmd(&line, input, &output).await }),
+        (Program::PowerShell(script), _) => {
+            Process::start(|_, output| async move { host.powershell(&script, &output) })
+        }
+        (Program::Cmd(line), _) => Process::start(|input, output| async move { host.cmd(&line, input, &output).await }),
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::http::{self, Reply, Request, Unread};
 use super::login::{Login, Sealer, Step};
+use super::process::{Output, Pending};
 use super::service::{Counters, HANG, Reaction, Service};
 use crate::lab::WireFault;
 use crate::transport::winrm::seal;
@@ -27,7 +28,17 @@ pub(super) struct Connection {
     service: Arc<Service>,
     login: Login,
     sealer: Option<Sealer>,
-    undelivered: Option<(Arc<super::process::Output>, super::process::Pending)>,
+    /// Output in the last reply. Only the next request on this connection shows that it arrived.
+    undelivered: Option<(Arc<Output>, Pending)>,
+}
+
+impl Drop for Connection {
+    /// What may not have arrived is there again for a Receive over another connection.
+    fn drop(&mut self) {
+        if let Some((output, fetched)) = self.undelivered.take() {
+            output.put_back(fetched);
+        }
+    }
 }
 
 impl Connection {
@@ -48,6 +59,7 @@ impl Connection {
                 }
             };
             Counters::add(&self.service.counters.requests);
+            self.undelivered = None;
             if self.service.host.wire_fault() == Some(WireFault::Hang) {
                 tokio::time::sleep(HANG).await;
                 return;
@@ -62,9 +74,6 @@ impl Connection {
                 }
             };
             let written = http::write(&mut stream, &reply).await;
-            if let Some((output, fetched)) = self.undelivered.take().filter(|_| written.is_err()) {
-                output.put_back(fetched);
-            }
             if last || written.is_err() {
                 return;
             }
@@ -93,10 +102,7 @@ impl Connection {
             return Next::Reply(Reply::empty(500));
         }
         let opened = seal::unwrap(&request.body).map_err(str::to_owned).and_then(|sealed| sealer.unseal(sealed));
-        let text = match opened.map(String::from_utf8) {
-            Ok(Ok(text)) => text,
-            Ok(Err(_)) | Err(_) => return Next::Last(Reply::empty(400)),
-        };
+        let Ok(Ok(text)) = opened.map(String::from_utf8) else { return Next::Last(Reply::empty(400)) };
         let user = sealer.user().to_owned();
         match self.service.serve(&user, text.len(), &text).await {
             Reaction::Reset => Next::Reset,

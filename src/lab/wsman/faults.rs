@@ -13,14 +13,11 @@ pub(super) struct Faults {
 impl Faults {
     /// The reset that a write shall meet, if it has not been shown since it was asked for.
     pub fn take_reset(&self, host: &dyn Answers) -> Option<WireFault> {
-        match host.wire_fault() {
-            fault @ Some(WireFault::ResetBeforeWrite | WireFault::ResetAfterWrite) => {
-                fault.filter(|_| !self.shown.swap(true, Ordering::SeqCst))
-            }
-            _ => {
-                self.shown.store(false, Ordering::SeqCst);
-                None
-            }
+        if let fault @ Some(WireFault::ResetBeforeWrite | WireFault::ResetAfterWrite) = host.wire_fault() {
+            fault.filter(|_| !self.shown.swap(true, Ordering::SeqCst))
+        } else {
+            self.shown.store(false, Ordering::SeqCst);
+            None
         }
     }
 

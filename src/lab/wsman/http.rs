@@ -107,13 +107,10 @@ pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), reply: &Reply)
         500 => "Internal Server Error",
         _ => "Refused",
     };
-    let mut head = format!("HTTP/1.1 {} {reason}\r\nServer: Microsoft-HTTPAPI/2.0\r\n", reply.status);
-    for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", reply.body.len()));
-    let mut bytes = head.into_bytes();
-    bytes.extend_from_slice(&reply.body);
+    let start = format!("HTTP/1.1 {} {reason}\r\nServer: Microsoft-HTTPAPI/2.0\r\n", reply.status);
+    let fields: Vec<String> = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = format!("Content-Length: {}\r\n\r\n", reply.body.len());
+    let bytes = [start.as_bytes(), fields.concat().as_bytes(), length.as_bytes(), &reply.body].concat();
     stream.write_all(&bytes).await?;
     stream.flush().await
 }

@@ -2,8 +2,6 @@
 //!
 //! `sspi` accepts more than Windows does; each check here answers to one thing it lets pass.
 
-use std::sync::Arc;
-
 use sspi::ntlm::NtlmConfig;
 use sspi::{
     AuthIdentity, BufferType, DataRepresentation, EncryptionFlags, Negotiate, NegotiateConfig, Ntlm, SecurityBuffer,
@@ -38,7 +36,7 @@ pub(super) enum Step {
 
 impl Login {
     /// Takes the client's next token. A first message starts over.
-    pub fn step(self, token: Vec<u8>, accounts: &Arc<Accounts>) -> Step {
+    pub fn step(self, token: Vec<u8>, accounts: &Accounts) -> Step {
         let first = token.starts_with(b"NTLMSSP\0\x01\0\0\0");
         let stepped = match self {
             _ if first => challenge(Box::new(Ntlm::new()), token),
@@ -115,7 +113,8 @@ fn display(account: &Account) -> String {
 }
 
 fn identity(account: &Account) -> Result<AuthIdentity, String> {
-    let username = Username::new(&account.user, Some(&account.domain)).map_err(|error| error.to_string())?;
+    let domain = Some(account.domain.as_str()).filter(|domain| !domain.is_empty());
+    let username = Username::new(&account.user, domain).map_err(|error| error.to_string())?;
     Ok(AuthIdentity { username, password: account.password.expose().to_owned().into() })
 }
 
@@ -184,5 +183,159 @@ impl Sealer {
         };
         sealed.map_err(|error| error.to_string())?;
         Ok(Sealed { header, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::winrm::{Account as ClientAccount, ClientLogin};
+    use crate::value::SecretValue;
+
+    fn account(domain: &str, user: &str, password: &str) -> Account {
+        Account { domain: domain.to_owned(), user: user.to_owned(), password: SecretValue::new(password.to_owned()) }
+    }
+
+    fn accounts() -> Accounts {
+        Accounts(vec![
+            account("LAB", "operator", "right"),
+            account("LAB", "other", "theirs"),
+            account("", "/guest", "x"),
+        ])
+    }
+
+    /// The proof of a client, and the login that waits for it.
+    fn proof(user: &str, password: &str) -> (Vec<u8>, Login) {
+        let mut client = ClientLogin::new(&ClientAccount::new(user, SecretValue::new(password.to_owned())));
+        let Step::Challenge(challenge, login) = Login::Fresh.step(client.negotiate().unwrap(), &accounts()) else {
+            panic!("no challenge");
+        };
+        (client.authenticate(challenge).unwrap(), login)
+    }
+
+    fn check_denied(step: Step, why: &str) {
+        match step {
+            Step::Denied(said) => assert!(said.contains(why), "{said}"),
+            Step::Challenge(..) | Step::Accepted(..) => panic!("not denied"),
+        }
+    }
+
+    #[test]
+    fn the_right_password_passes_whatever_the_users_letter_case() {
+        for user in ["LAB\\operator", "LAB\\OPERATOR"] {
+            let (proof, login) = proof(user, "right");
+            let Step::Accepted(_, sealer) = login.step(proof, &accounts()) else { panic!("{user} was not accepted") };
+            assert_eq!(sealer.user(), "LAB\\operator");
+        }
+    }
+
+    #[test]
+    fn a_password_is_good_for_its_own_account_alone() {
+        for (user, password, why) in [
+            ("LAB\\operator", "wrong", "credential"),
+            ("LAB\\operator", "theirs", "credential"),
+            ("LAB\\nobody", "right", "no account"),
+            ("lab\\operator", "right", "no account"),
+            ("operator", "right", "no account"),
+        ] {
+            let (proof, login) = proof(user, password);
+            check_denied(login.step(proof, &accounts()), why);
+        }
+    }
+
+    #[test]
+    fn a_proof_without_integrity_code_is_not_looked_at() {
+        let (mut proof, login) = proof("LAB\\operator", "wrong");
+        // MsvAvFlags, four bytes long, with the bit that promises a code.
+        let at = proof.windows(8).position(|window| window == [6, 0, 4, 0, 2, 0, 0, 0]).unwrap();
+        proof[at + 4] = 0;
+        let Login::Ntlm(mut ntlm) = login else { panic!("not bare NTLM") };
+        let copy = Login::Ntlm(ntlm.clone());
+        check_denied(copy.step(proof.clone(), &accounts()), "integrity code");
+
+        // The library by itself takes it, with a wrong password: this is why the check is there.
+        accept(ntlm.as_mut(), proof).unwrap();
+        ntlm.custom_set_auth_identity(identity(&accounts().0[0]).unwrap()).unwrap();
+        assert!(ntlm.complete_auth_token(&mut []).is_ok());
+    }
+
+    #[test]
+    fn weak_promises_are_refused_at_the_login() {
+        for (bit, name) in [(5, "sealing"), (19, "extended session security"), (29, "128-bit keys")] {
+            let (mut proof, login) = proof("LAB\\operator", "right");
+            proof[60 + bit / 8] &= !(1 << (bit % 8));
+            check_denied(login.step(proof, &accounts()), name);
+        }
+    }
+
+    #[test]
+    fn tokens_out_of_order_are_refused() {
+        let (proof, _) = proof("LAB\\operator", "right");
+        check_denied(Login::Fresh.step(proof, &accounts()), "beginning");
+        check_denied(Login::Fresh.step(Vec::new(), &accounts()), "beginning");
+        check_denied(Login::Fresh.step(b"NTLMSSP\0\x01\0\0\0".to_vec(), &accounts()), "");
+    }
+
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82, length[0], length[1]], content].concat()
+    }
+
+    fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+        der(0x30, &parts.concat())
+    }
+
+    /// NegTokenInit with NTLM as the only mechanism.
+    fn spnego_first(token: &[u8]) -> Vec<u8> {
+        let ntlm = [0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a];
+        let parts = [der(0xa0, &sequence(&[ntlm.to_vec()])), der(0xa2, &der(0x04, token))];
+        let spnego = vec![0x06, 0x06, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x02];
+        // Lengths below 128 take one byte in DER, and the reader insists.
+        shorten(&der(0x60, &[spnego, der(0xa0, &sequence(&parts))].concat()))
+    }
+
+    /// NegTokenResp that says "complete" and holds no mechListMIC.
+    fn spnego_last(token: &[u8]) -> Vec<u8> {
+        let parts = [der(0xa0, &[0x0a, 0x01, 0x00]), der(0xa2, &der(0x04, token))];
+        shorten(&der(0xa1, &sequence(&parts)))
+    }
+
+    /// The same DER with each length in its shortest form.
+    fn shorten(bytes: &[u8]) -> Vec<u8> {
+        let [tag, form, rest @ ..] = bytes else { return bytes.to_vec() };
+        let (content, after) = match form {
+            0x82 => {
+                let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+                rest[2..].split_at(length)
+            }
+            length => rest.split_at(usize::from(*length)),
+        };
+        let content = if tag & 0x20 == 0 { content.to_vec() } else { shorten(content) };
+        let length = content.len();
+        let head = match u8::try_from(length) {
+            Ok(short) if short < 0x80 => vec![*tag, short],
+            Ok(byte) => vec![*tag, 0x81, byte],
+            Err(_) => [&[*tag, 0x82][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+        };
+        let after = if after.is_empty() { Vec::new() } else { shorten(after) };
+        [head, content, after].concat()
+    }
+
+    #[test]
+    fn a_guest_does_not_pass_with_any_password() {
+        for password in ["x", "wrong"] {
+            let mut client = ClientLogin::new(&ClientAccount::new("/guest", SecretValue::new(password.to_owned())));
+            let first = spnego_first(&client.negotiate().unwrap());
+            let Step::Challenge(answer, login) = Login::Fresh.step(first, &accounts()) else {
+                panic!("no challenge");
+            };
+            let at = answer.windows(8).position(|window| window == b"NTLMSSP\0").unwrap();
+            let proof = client.authenticate(answer[at..].to_vec()).unwrap();
+            // The library by itself says that this login is complete.
+            let Login::Spnego(negotiate) = &login else { panic!("not SPNEGO") };
+            let (status, _) = accept(&mut negotiate.as_ref().clone(), spnego_last(&proof)).unwrap();
+            assert_eq!(status, SecurityStatus::Ok);
+            check_denied(login.step(spnego_last(&proof), &accounts()), "");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::transport::winrm::soap::{Element, escape};
 use crate::transport::winrm::uri::{self, action};
 
 /// Windows answers within 60 s at the latest (MaxTimeoutms).
-const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_TIMEOUT: Duration = Duration::from_mins(1);
 /// The smallest envelope that a client may ask replies to fit in (WS-Management 1.2, R13.1).
 const MIN_ENVELOPE_BYTES: usize = 8 * 1024;
 
@@ -86,34 +86,28 @@ impl Request {
 
     /// The reply to a Receive: pieces of both streams, and the exit code when the process has ended.
     pub fn received(&self, command: &str, pieces: &[(&str, Vec<u8>)], exit_code: Option<i32>) -> String {
-        let mut body = String::from("<rsp:ReceiveResponse>");
-        for (stream, bytes) in pieces {
-            body.push_str(&format!(
-                "<rsp:Stream Name=\"{stream}\" CommandId=\"{command}\">{}</rsp:Stream>",
-                BASE64.encode(bytes)
+        let mut parts: Vec<String> = pieces
+            .iter()
+            .map(|(stream, bytes)| {
+                let data = BASE64.encode(bytes);
+                format!("<rsp:Stream Name=\"{stream}\" CommandId=\"{command}\">{data}</rsp:Stream>")
+            })
+            .collect();
+        if let Some(code) = exit_code {
+            parts.extend(["stdout", "stderr"].map(|stream| {
+                format!("<rsp:Stream Name=\"{stream}\" CommandId=\"{command}\" End=\"true\"></rsp:Stream>")
+            }));
+            parts.push(format!(
+                "<rsp:CommandState CommandId=\"{command}\" State=\"{}\"><rsp:ExitCode>{}</rsp:ExitCode>\
+                 </rsp:CommandState>",
+                uri::DONE,
+                code.cast_unsigned()
             ));
+        } else {
+            let running = uri::RUNNING;
+            parts.push(format!("<rsp:CommandState CommandId=\"{command}\" State=\"{running}\"></rsp:CommandState>"));
         }
-        match exit_code {
-            Some(code) => {
-                for stream in ["stdout", "stderr"] {
-                    body.push_str(&format!(
-                        "<rsp:Stream Name=\"{stream}\" CommandId=\"{command}\" End=\"true\"></rsp:Stream>"
-                    ));
-                }
-                body.push_str(&format!(
-                    "<rsp:CommandState CommandId=\"{command}\" State=\"{}\"><rsp:ExitCode>{}</rsp:ExitCode>\
-                     </rsp:CommandState>",
-                    uri::DONE,
-                    code.cast_unsigned()
-                ));
-            }
-            None => body.push_str(&format!(
-                "<rsp:CommandState CommandId=\"{command}\" State=\"{}\"></rsp:CommandState>",
-                uri::RUNNING
-            )),
-        }
-        body.push_str("</rsp:ReceiveResponse>");
-        self.reply(&body)
+        self.reply(&format!("<rsp:ReceiveResponse>{}</rsp:ReceiveResponse>", parts.concat()))
     }
 
     /// The reply that says no.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod agent;
+mod child;
 mod command;
 mod connection;
 mod faults;
@@ -25,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 pub use accounts::{Account, Accounts};
+pub use child::PowerShell;
 pub use shells::Quotas;
 
 use super::{Answers, WireFault};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub fragment_bytes: Option<usize>,
     /// Whether input reaches a PowerShell only when it ends.
     pub input_at_end: bool,
+    /// What runs PowerShell scripts that read input, farmhand's agent above all; `None` for the model of the host.
+    pub powershell: Option<PowerShell>,
 }
 
 impl Settings {
@@ -60,6 +64,7 @@ impl Settings {
             quotas: Quotas::default(),
             fragment_bytes: None,
             input_at_end: false,
+            powershell: None,
         }
     }
 }
@@ -88,6 +93,10 @@ pub struct WsManServer {
 
 impl WsManServer {
     /// Starts a server for a host.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let it listen there.
     pub async fn bind(
         host: Arc<dyn Answers>,
         accounts: Arc<Accounts>,

@@ -161,4 +161,4 @@ impl Service {
 }
 
 /// How long a connection that is to hang is kept.
-pub(super) const HANG: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const HANG: Duration = Duration::from_hours(24);

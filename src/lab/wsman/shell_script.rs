@@ -43,13 +43,13 @@ impl Host {
                 Some((switch, inner)) if switch.eq_ignore_ascii_case("/c") => {
                     Box::pin(self.cmd(inner.trim().trim_matches('"'), input, output)).await
                 }
-                _ => self.unknown(&word, output),
+                _ => Self::unknown(&word, output),
             },
-            _ => self.unknown(&word, output),
+            _ => Self::unknown(&word, output),
         }
     }
 
-    fn unknown(&self, word: &str, output: &Output) -> i32 {
+    fn unknown(word: &str, output: &Output) -> i32 {
         let text = format!(
             "'{word}' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n"
         );

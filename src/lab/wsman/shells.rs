@@ -33,7 +33,7 @@ impl Default for Quotas {
             users: 10,
             processes_per_shell: 25,
             envelope_bytes: 500 * 1024,
-            idle: Duration::from_secs(7200),
+            idle: Duration::from_hours(2),
         }
     }
 }

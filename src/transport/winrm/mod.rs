@@ -19,6 +19,8 @@ use std::time::Duration;
 pub use account::Account;
 pub use channel::Target;
 pub use fault::Fault;
+#[cfg(test)]
+pub(crate) use ntlm::Login as ClientLogin;
 
 use super::{Received, SendError, Traffic, TransportError};
 use channel::{Channel, Reply};
@@ -28,9 +30,9 @@ use soap::Element;
 /// Every server takes envelopes of 150 KiB (MaxEnvelopeSizekb of Windows Server 2008 R2; 500 from 2012).
 const MAX_ENVELOPE_BYTES: usize = 150 * 1024;
 /// How long a shell lives when nobody speaks to it: an agent whose controller was killed dies then.
-const IDLE: Duration = Duration::from_secs(180);
+const IDLE: Duration = Duration::from_mins(3);
 /// How long an operation other than Receive may take on the host (MaxTimeoutms is 60 s by default).
-const OPERATION_PATIENCE: Duration = Duration::from_secs(60);
+const OPERATION_PATIENCE: Duration = Duration::from_mins(1);
 /// How much longer an HTTP reply is waited for than the host was given for the operation.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a Receive is repeated over a new connection.
@@ -64,6 +66,10 @@ impl WinRm {
     }
 
     /// Starts a process, in a new shell where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`]; a process may have been started when `Lost` says that bytes were sent.
     pub async fn start(&mut self, line: &str) -> Result<(), TransportError> {
         let shell = match self.shell.clone() {
             Some(shell) => shell,
@@ -86,6 +92,10 @@ impl WinRm {
     }
 
     /// Writes to the process's standard input, in as many envelopes as it takes; `end` closes it.
+    ///
+    /// # Errors
+    ///
+    /// Why, and whether the process may have got some of it.
     pub async fn send(&mut self, bytes: &[u8], end: bool) -> Result<(), SendError> {
         let (shell, command) = self.running("Send").map_err(|error| SendError { error, arrived: false })?;
         let capacity = self.common.send_capacity_bytes(&shell, &command);
@@ -103,6 +113,10 @@ impl WinRm {
     }
 
     /// Waits up to `patience` (at most 60 s) for output or the process's end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`]. That nothing has come yet is none of them.
     pub async fn receive(&mut self, patience: Duration) -> Result<Received, TransportError> {
         let (shell, command) = self.running("Receive")?;
         let patience = patience.clamp(Duration::from_millis(1), OPERATION_PATIENCE);
@@ -132,6 +146,10 @@ impl WinRm {
     }
 
     /// Ends the process, if there is one; the shell stays.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`].
     pub async fn stop(&mut self) -> Result<(), TransportError> {
         let (Some(shell), Some(command)) = (self.shell.clone(), self.command.take()) else { return Ok(()) };
         self.perform(&Operation::Signal { shell: &shell, command: &command }, OPERATION_PATIENCE).await?;
@@ -139,6 +157,10 @@ impl WinRm {
     }
 
     /// Ends the process and closes the shell.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransportError`]; the shell then dies by its idle time-out.
     pub async fn close(&mut self) -> Result<(), TransportError> {
         let stopped = self.stop().await;
         let Some(shell) = self.shell.take() else { return stopped };

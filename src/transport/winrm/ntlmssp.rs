@@ -13,6 +13,10 @@ const KEY_EXCHANGE: u32 = 0x4000_0000;
 
 /// Whether a message promises sealing with 128-bit keys, extended session security and a key of its own.
 /// Anything weaker could log in and then not seal.
+///
+/// # Errors
+///
+/// What is missing, in words.
 pub fn check_strength(token: &[u8], message_type: u32) -> Result<(), String> {
     if token.get(..8) != Some(b"NTLMSSP\0") || number(token, 8) != Some(message_type) {
         return Err(format!("the token is no NTLM message of type {message_type}"));

@@ -57,8 +57,8 @@ pub fn output(envelope: &Element, command: &str) -> Result<Output, String> {
         if is_of(state, command) && state.attribute("State").is_some_and(|state| state.ends_with("/Done")) {
             let code = state.child("ExitCode").map_or("0", |code| code.text.trim());
             // Windows writes NTSTATUS values as unsigned numbers; the sign is a matter of reading.
-            let code = code.parse::<i64>().map_err(|_| format!("`{code}` is no exit code"))?;
-            output.exit_code = Some(i32::try_from(code).unwrap_or_else(|_| (code & 0xffff_ffff) as u32 as i32));
+            let signed = code.parse::<i32>().ok().or_else(|| code.parse::<u32>().ok().map(u32::cast_signed));
+            output.exit_code = Some(signed.ok_or_else(|| format!("`{code}` is no exit code"))?);
         }
     }
     Ok(output)

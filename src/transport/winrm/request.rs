@@ -159,11 +159,9 @@ impl Common {
     /// Writes a request. The host answers within `patience`, if only to say that there is nothing yet.
     pub fn request(&self, operation: &Operation<'_>, patience: Duration) -> Request {
         let id = format!("uuid:{}", Uuid::new_v4().hyphenated().to_string().to_uppercase());
-        let options: String = operation
-            .options()
-            .iter()
-            .map(|(name, value)| format!("<w:Option Name=\"{name}\">{value}</w:Option>"))
-            .collect();
+        let options =
+            operation.options().iter().map(|(name, value)| format!("<w:Option Name=\"{name}\">{value}</w:Option>"));
+        let options = options.collect::<Vec<_>>().concat();
         let options = if options.is_empty() { options } else { format!("<w:OptionSet>{options}</w:OptionSet>") };
         let selector = operation.shell().map_or_else(String::new, |shell| {
             format!("<w:SelectorSet><w:Selector Name=\"ShellId\">{}</w:Selector></w:SelectorSet>", escape(shell))
@@ -200,7 +198,7 @@ impl Common {
     /// The most bytes that one Send to this process can carry; base64 makes four of three.
     pub fn send_capacity_bytes(&self, shell: &str, command: &str) -> usize {
         let empty = Operation::Send { shell, command, bytes: &[], end: true };
-        let overhead = self.request(&empty, Duration::from_secs(60)).text.len() + SPARE_BYTES;
+        let overhead = self.request(&empty, Duration::from_mins(1)).text.len() + SPARE_BYTES;
         (self.max_envelope_bytes.saturating_sub(overhead) / 4 * 3).max(1)
     }
 }
@@ -228,7 +226,7 @@ mod tests {
 
     #[test]
     fn options_are_headers() {
-        let create = parsed(&Operation::Create { idle: Duration::from_secs(180) });
+        let create = parsed(&Operation::Create { idle: Duration::from_mins(3) });
         let options = create.at(&["Header", "OptionSet"]).unwrap();
         let options: Vec<_> =
             options.children.iter().map(|option| (option.attribute("Name").unwrap(), option.text.as_str())).collect();
@@ -254,7 +252,7 @@ mod tests {
             let capacity = common.send_capacity_bytes(shell, command);
             let bytes = vec![b'x'; capacity];
             let send = Operation::Send { shell, command, bytes: &bytes, end: true };
-            let length = common.request(&send, Duration::from_secs(60)).text.len();
+            let length = common.request(&send, Duration::from_mins(1)).text.len();
             assert!(length <= max_envelope_bytes && length > max_envelope_bytes - 4096, "{length}");
         }
     }

@@ -36,6 +36,10 @@ pub fn wrap(sealed: &Sealed) -> Vec<u8> {
 /// The sealed message in a body. The ciphertext may hold anything, so it is cut by its length and never searched.
 ///
 /// Peers differ: tabs may be missing, a line break may precede the last boundary, Exchange puts a space behind `--`.
+///
+/// # Errors
+///
+/// Which part is missing or is not where it should be.
 pub fn unwrap(body: &[u8]) -> Result<Sealed, &'static str> {
     let mut rest = boundary(body).ok_or("the first boundary is missing")?;
     let mut length = None;
@@ -53,11 +57,16 @@ pub fn unwrap(body: &[u8]) -> Result<Sealed, &'static str> {
     let header_length = usize::try_from(u32::from_le_bytes(*header_length)).map_err(|_| "the header is too long")?;
     let (header, data) = data.split_at_checked(header_length).ok_or("the header is cut short")?;
     let (data, tail) = data.split_at_checked(length).ok_or("the ciphertext is cut short")?;
-    let tail = tail.strip_prefix(b"\r\n").unwrap_or(tail);
-    if !tail.starts_with(b"--") {
+    if !is_last_boundary(tail) {
         return Err("the last boundary is not where the length says");
     }
     Ok(Sealed { header: header.to_vec(), data: data.to_vec() })
+}
+
+/// Whether nothing but the last boundary is left.
+fn is_last_boundary(tail: &[u8]) -> bool {
+    let text = std::str::from_utf8(tail).map(str::trim).unwrap_or_default();
+    text.strip_prefix("--").and_then(|text| text.strip_suffix("--")).map(str::trim) == Some("Encrypted Boundary")
 }
 
 /// What follows a boundary line; `None` where there is none.

@@ -22,6 +22,10 @@ pub struct Element {
 
 impl Element {
     /// Reads a document. Document types, and with them entities of the document's own, are refused.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the document.
     pub fn parse(text: &str) -> Result<Element, String> {
         let mut reader = Reader::from_str(text);
         let mut open: Vec<Element> = vec![Element::default()];

@@ -1,0 +1,217 @@
+//! From the inventory file, `group_vars/` and `host_vars/` to hosts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+
+use super::groups::{Book, Written};
+use super::vars::VarsFiles;
+use super::{ALL, Host, Inventory, connection};
+use crate::diagnostic::{Diagnostic, Sources, Span, shown};
+use crate::template::{Scope, Value, Variables};
+use crate::yaml::{self, Node};
+
+/// The versions of Windows Server that the lab knows.
+const LAB_WINDOWS: &[&str] = &["2012", "2012r2", "2016", "2019", "2022"];
+
+/// Where an inventory comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct InventoryFiles<'a> {
+    /// The inventory file.
+    pub inventory: &'a Path,
+    /// The playbook's folder, whose `group_vars/` and `host_vars/` count too.
+    pub playbook_folder: Option<&'a Path>,
+}
+
+/// Reads an inventory. What could be read is given, whatever mistakes there are besides.
+pub fn load(
+    sources: &mut Sources,
+    files: InventoryFiles,
+    extra: &Variables,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Inventory> {
+    let source = sources.read(files.inventory).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
+    let before = diagnostics.len();
+    let Some(root) = yaml::parse(sources, source, diagnostics) else {
+        if diagnostics.len() == before {
+            let span = Span { source, start: 0, end: 0 };
+            diagnostics
+                .push(Diagnostic::new(span, "the inventory is empty").help("groups: {web: {hosts: {web01: {}}}}"));
+        }
+        return None;
+    };
+    let book = Book::read(&root, diagnostics);
+
+    let own = folder(files.inventory);
+    let folders: Vec<PathBuf> = match files.playbook_folder {
+        Some(playbook) if playbook != own => vec![own, playbook.to_owned()],
+        _ => vec![own],
+    };
+    let mut beside = Vec::new();
+    for folder in &folders {
+        let groups = book.groups.keys().map(String::as_str);
+        let hosts = book.hosts.keys().map(String::as_str);
+        beside.push(VarsFiles::read(sources, folder, groups, hosts, diagnostics));
+    }
+    Some(resolve(sources, &book, &beside, extra, diagnostics))
+}
+
+/// The folder a file is in; `.` is written as nothing, so that names stay short.
+fn folder(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+fn resolve(
+    sources: &mut Sources,
+    book: &Book,
+    beside: &[VarsFiles],
+    extra: &Variables,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Inventory {
+    let mut inventory = Inventory::default();
+    let names = book.groups.keys().map(String::as_str);
+    let mut members: BTreeMap<&str, IndexSet<&str>> = names.map(|name| (name, members(book, name))).collect();
+    members.insert(ALL, book.hosts.keys().map(String::as_str).collect());
+    let mut groups_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (group, hosts) in &members {
+        for host in hosts {
+            groups_of.entry(host).or_default().push(group);
+        }
+    }
+    let order = |host: &str| book.hosts.get_index_of(host);
+    for (group, hosts) in &members {
+        let mut hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+        hosts.sort_by_key(|host| order(host));
+        inventory.groups.insert((*group).to_owned(), hosts);
+    }
+    inventory.groups_value = Value::from_serialize(&inventory.groups);
+    let depths = book.depths();
+    for (name, written) in &book.hosts {
+        if book.groups.contains_key(name) {
+            let diagnostic = Diagnostic::new(written.span, format!("the host `{name}` is called as a group is"));
+            diagnostics.push(diagnostic.help("rename one of them, so that a pattern can mean only one"));
+        }
+        let mut groups = groups_of.remove(name.as_str()).unwrap_or_default();
+        groups.sort_by_key(|group| (depths.get(group), *group));
+        let variables = layers(book, beside, &groups, name, written);
+        let host = resolve_host(sources, book, name, written, &groups, variables, extra, &inventory, diagnostics);
+        inventory.hosts.insert(name.clone(), Arc::new(host));
+    }
+    inventory
+}
+
+/// The hosts of a group and of the groups in it.
+fn members<'a>(book: &'a Book, group: &'a str) -> IndexSet<&'a str> {
+    let mut hosts = IndexSet::new();
+    let mut seen = IndexSet::new();
+    let mut open = vec![group];
+    while let Some(name) = open.pop() {
+        if !seen.insert(name) {
+            continue;
+        }
+        if let Some(group) = book.groups.get(name) {
+            hosts.extend(group.hosts.iter().map(String::as_str));
+            open.extend(group.children.iter().map(|child| &*child.text));
+        }
+    }
+    hosts
+}
+
+/// A host's variables in Ansible's order: what is written later wins.
+fn layers(book: &Book, beside: &[VarsFiles], groups: &[&str], name: &str, written: &Written) -> Variables {
+    let mut variables = Variables::default();
+    for group in groups {
+        if let Some(group) = book.groups.get(*group) {
+            variables.lay_over(&group.variables);
+        }
+    }
+    let (all, others): (Vec<&str>, Vec<&str>) = groups.iter().partition(|group| **group == ALL);
+    for chosen in [all, others] {
+        for files in beside {
+            for group in &chosen {
+                if let Some(found) = files.groups.get(*group) {
+                    variables.lay_over(found);
+                }
+            }
+        }
+    }
+    variables.lay_over(&written.variables);
+    for files in beside {
+        if let Some(found) = files.hosts.get(name) {
+            variables.lay_over(found);
+        }
+    }
+    variables
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, and a struct of its arguments would be read nowhere else")]
+fn resolve_host(
+    sources: &mut Sources,
+    book: &Book,
+    name: &str,
+    written: &Written,
+    groups: &[&str],
+    variables: Variables,
+    extra: &Variables,
+    inventory: &Inventory,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Host {
+    let mut own_groups: Vec<String> = groups.iter().filter(|group| **group != ALL).map(|it| (*it).to_owned()).collect();
+    own_groups.sort();
+    let mut host = Host {
+        name: name.to_owned(),
+        address: name.to_owned(),
+        groups: own_groups,
+        connection: connection::Connection::default(),
+        lab_windows: None,
+        span: written.span,
+        variables,
+    };
+    let scope = host.scope(inventory, &[], extra);
+    let of_groups = |pick: fn(&super::groups::Group) -> Option<&Node>| -> Vec<&Node> {
+        groups.iter().filter_map(|group| book.groups.get(*group).and_then(pick)).collect()
+    };
+    let mut connections = of_groups(|group| group.connection.as_ref());
+    connections.extend(&written.connection);
+    let (connection, address) = connection::resolve(&connections, &scope, sources, diagnostics);
+    host.connection = connection;
+    let own_address =
+        written.address.as_ref().and_then(|node| connection::text(node, "`address`", &scope, diagnostics));
+    if let Some(address) = own_address.or(address) {
+        host.address = address;
+    }
+    let mut labs = of_groups(|group| group.lab.as_ref());
+    labs.extend(&written.lab);
+    if let Some(node) = labs.iter().rev().find_map(|lab| lab.get("windows")) {
+        host.lab_windows = connection::text(node, "`windows`", &scope, diagnostics).filter(|version| {
+            let known = LAB_WINDOWS.contains(&version.as_str());
+            if !known {
+                let diagnostic =
+                    Diagnostic::new(node.span, format!("the lab has no Windows Server {}", shown(version)));
+                diagnostics.push(diagnostic.help(format!("one of {}", LAB_WINDOWS.join(", "))));
+            }
+            known
+        });
+    }
+    diagnostics.extend(scope.take_diagnostics());
+    host
+}
+
+impl Host {
+    /// What templates for this host see: its variables, layers over them, and what farmhand adds.
+    pub fn scope(&self, inventory: &Inventory, over: &[&Variables], extra: &Variables) -> Scope {
+        let mut variables = self.variables.clone();
+        for layer in over {
+            variables.lay_over(layer);
+        }
+        variables.lay_over(extra);
+        let builtin = BTreeMap::from([
+            ("inventory_hostname", Value::from(&self.name)),
+            ("group_names", Value::from_serialize(&self.groups)),
+            ("groups", inventory.groups_value.clone()),
+        ]);
+        Scope::new(variables, builtin)
+    }
+}

@@ -1,0 +1,54 @@
+//! The farm's hosts and groups: who is meant, how each is reached, and with which variables.
+
+mod connection;
+mod glob;
+mod groups;
+mod load;
+mod pattern;
+mod range;
+mod vars;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+pub use connection::{Connection, Via};
+pub use load::{InventoryFiles, load};
+pub use pattern::hosts_of;
+
+use crate::diagnostic::Span;
+use crate::template::{Value, Variables};
+
+/// The group that every host is in.
+pub const ALL: &str = "all";
+
+/// The farm.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Hosts by name, in the order in which they are written.
+    pub hosts: IndexMap<String, Arc<Host>>,
+    /// The hosts of each group, those of groups below it included, in the order in which they are written.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// The same as templates see it, made once for all hosts.
+    groups_value: Value,
+}
+
+/// A host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its name in the inventory.
+    pub name: String,
+    /// Where it is reached: a DNS name or an IP address.
+    pub address: String,
+    /// The groups it is in, in order of name, without `all`.
+    pub groups: Vec<String>,
+    /// How it is reached.
+    pub connection: Connection,
+    /// The version of Windows Server that the lab gives it, such as `2019`.
+    pub lab_windows: Option<String>,
+    /// Where it is written.
+    pub span: Span,
+    /// Its variables from inventory, `group_vars` and `host_vars`.
+    pub variables: Variables,
+}

@@ -1,0 +1,488 @@
+//! Text to tree, within bounds: no file, however made, costs more than a moment.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, Tag};
+
+use super::{Content, Entry, Key, Node, Scalar, nothing};
+use crate::diagnostic::{Diagnostic, SourceId, Sources, Span, shown};
+use crate::value::SecretRef;
+
+/// The deepest nesting of lists and maps.
+pub const MAX_DEPTH: usize = 64;
+
+/// The most values in a file, what aliases stand for counted each time.
+pub const MAX_NODES: usize = 100_000;
+
+/// Reads a text. `None` when it is empty or cannot be read at all; mistakes that leave a tree are reported besides it.
+pub fn parse(sources: &Sources, source: SourceId, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    let text = sources.text(source);
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let builder = Builder {
+        source,
+        text,
+        offset: text.len() - body.len(),
+        diagnostics,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        n_nodes: 0,
+    };
+    builder.run(body)
+}
+
+struct Builder<'a> {
+    source: SourceId,
+    text: &'a str,
+    /// Bytes before the part that is parsed.
+    offset: usize,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    open: Vec<Open>,
+    /// Anchored values with the number of values in them.
+    anchors: HashMap<usize, (Node, usize)>,
+    root: Option<Node>,
+    n_nodes: usize,
+}
+
+/// A list or map that has not ended.
+struct Open {
+    span: Span,
+    anchor: usize,
+    /// Number of values before it.
+    n_before: usize,
+    items: Items,
+}
+
+enum Items {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, key: Option<Option<Key>>, seen: HashSet<Arc<str>> },
+}
+
+/// Why reading ends early; the diagnostic is made already.
+struct Stop;
+
+impl Builder<'_> {
+    fn run(mut self, body: &str) -> Option<Node> {
+        let mut options = Options::default();
+        options.block_nesting_limit = MAX_DEPTH;
+        options.flow_nesting_limit = MAX_DEPTH;
+        options.set_emit_comments(false);
+        options.emit_unresolved_aliases = true;
+        for next in Parser::new_from_str_with_options(body, options) {
+            let step = match next {
+                Ok((event, span)) => self.event(event, span),
+                Err(error) => {
+                    let at = error.marker().byte_offset().unwrap_or(0) + self.offset;
+                    let diagnostic = self.syntax_error(at, &error.info());
+                    self.stop(diagnostic)
+                }
+            };
+            if step.is_err() {
+                return None;
+            }
+        }
+        self.root
+    }
+
+    fn event(&mut self, event: Event, span: ParserSpan) -> Result<(), Stop> {
+        let at = self.span(&span);
+        match event {
+            Event::DocumentStart(..) if self.root.is_some() => {
+                let diagnostic = Diagnostic::new(at, "a second document starts here")
+                    .help("one document a file: remove the `---`, or move what follows to a file of its own");
+                self.stop(diagnostic)
+            }
+            Event::Alias(anchor) => self.alias(anchor, at),
+            Event::UnresolvedAlias(name) => {
+                let message = format!("no anchor {} stands before this alias", shown(&format!("&{name}")));
+                self.diagnostics.push(Diagnostic::new(at, message).help("quote a text that starts with `*`"));
+                self.add(nothing(at), 0, 1)
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let quoted = self.tag(tag.as_deref(), at);
+                let plain = matches!(style, ScalarStyle::Plain) && !quoted;
+                let verbatim =
+                    self.text.get(at.start..at.end).and_then(|inside| inside.find(&*text)).map(|it| at.start + it);
+                let scalar = Scalar { text: Arc::from(&*text), plain, verbatim };
+                self.add(Node { span: self.trim(at), content: Content::Scalar(scalar) }, anchor, 1)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.tag(tag.as_deref(), at);
+                self.start(at, anchor, Items::List(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.tag(tag.as_deref(), at);
+                self.start(at, anchor, Items::Map { entries: Vec::new(), key: None, seen: HashSet::new() })
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(at),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a tag; tells whether it is the one that makes a text of a scalar.
+    fn tag(&mut self, tag: Option<&Tag>, at: Span) -> bool {
+        let Some(tag) = tag else { return false };
+        if tag.is_yaml_core_schema_tag("str") {
+            return true;
+        }
+        let message = format!("the tag {} means nothing here", shown(&tag.original()));
+        self.diagnostics
+            .push(Diagnostic::new(at, message).help("remove it; a secret is written \"{{ secret('name') }}\""));
+        false
+    }
+
+    fn alias(&mut self, anchor: usize, at: Span) -> Result<(), Stop> {
+        let Some((node, n_nodes)) = self.anchors.get(&anchor) else {
+            let diagnostic = Diagnostic::new(at, "this alias stands inside what it stands for")
+                .help("write the value out, without the alias");
+            return self.stop(diagnostic);
+        };
+        let n_nodes = *n_nodes;
+        // Counted before it is copied, so that a bomb never gets to unfold.
+        if self.n_nodes + n_nodes > MAX_NODES {
+            let diagnostic = Diagnostic::new(at, format!("with this alias the file has more than {MAX_NODES} values"))
+                .help("write shorter: use a variable or a loop");
+            return self.stop(diagnostic);
+        }
+        let content = node.content.clone();
+        self.add(Node { span: at, content }, 0, n_nodes)
+    }
+
+    fn start(&mut self, span: Span, anchor: usize, items: Items) -> Result<(), Stop> {
+        if self.open.len() >= MAX_DEPTH {
+            let diagnostic = Diagnostic::new(span, format!("more than {MAX_DEPTH} levels of nesting"));
+            return self.stop(diagnostic);
+        }
+        self.open.push(Open { span, anchor, n_before: self.n_nodes, items });
+        Ok(())
+    }
+
+    fn end(&mut self, at: Span) -> Result<(), Stop> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let whole = self.trim(open.span.to(at));
+        let content = match open.items {
+            Items::List(items) => Content::List(items),
+            // `{{ name }}` without quotes is a map of maps; it is reported, and then taken for what is meant.
+            Items::Map { entries, .. } if entries.is_empty() && self.shows(whole).starts_with("{{") => {
+                let text = Arc::from(self.shows(whole));
+                Content::Scalar(Scalar { text, plain: false, verbatim: Some(whole.start) })
+            }
+            Items::Map { entries, .. } => Content::Map(entries),
+        };
+        let n_nodes = self.n_nodes - open.n_before + 1;
+        self.n_nodes = open.n_before;
+        self.add(Node { span: whole, content }, open.anchor, n_nodes)
+    }
+
+    /// Puts a value where it belongs: into the open list or map, or as the key of one.
+    fn add(&mut self, node: Node, anchor: usize, n_nodes: usize) -> Result<(), Stop> {
+        self.n_nodes += n_nodes;
+        if self.n_nodes > MAX_NODES {
+            let diagnostic = Diagnostic::new(node.span, format!("the file has more than {MAX_NODES} values"));
+            return self.stop(diagnostic);
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), n_nodes));
+        }
+        match self.open.last_mut().map(|open| &mut open.items) {
+            None => self.root = Some(node),
+            Some(Items::List(items)) => items.push(node),
+            Some(Items::Map { entries, key, seen }) => match key.take() {
+                None => *key = Some(check_key(node, entries, seen, self.diagnostics)),
+                Some(None) => {}
+                Some(Some(key)) => entries.push(Entry { key, value: node }),
+            },
+        }
+        Ok(())
+    }
+
+    fn syntax_error(&self, at: usize, info: &str) -> Diagnostic {
+        let at = at.min(self.text.len());
+        let span = Span { source: self.source, start: at, end: at };
+        if let Some(tab) = self.tab_near(at) {
+            let span = Span { source: self.source, start: tab, end: tab + 1 };
+            return Diagnostic::new(span, "a tab in the indentation").help("indent with spaces");
+        }
+        if info.contains("recursion") || info.contains("nesting") || info.contains("limit") {
+            return Diagnostic::new(span, format!("more than {MAX_DEPTH} levels of nesting"));
+        }
+        Diagnostic::new(span, format!("this is not YAML: {info}"))
+    }
+
+    /// The first tab in the indentation of the line at a byte or of the one after it, where the parser may be already.
+    fn tab_near(&self, at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut line_start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |it| it + 1);
+        for _ in 0..2 {
+            let indent = bytes[line_start..].iter().take_while(|&&byte| byte == b' ' || byte == b'\t');
+            let length = indent.clone().count();
+            if let Some(tab) = indent.clone().position(|&byte| byte == b'\t') {
+                return Some(line_start + tab).filter(|_| bytes.get(line_start + length).is_some());
+            }
+            line_start = bytes[line_start..]
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .map_or(bytes.len(), |it| line_start + it + 1);
+        }
+        None
+    }
+
+    fn stop(&mut self, diagnostic: Diagnostic) -> Result<(), Stop> {
+        self.diagnostics.push(diagnostic);
+        Err(Stop)
+    }
+
+    fn span(&self, span: &ParserSpan) -> Span {
+        let range = span.byte_range().unwrap_or(0..0);
+        let clamp = |at: usize| (at + self.offset).min(self.text.len());
+        Span { source: self.source, start: clamp(range.start), end: clamp(range.end).max(clamp(range.start)) }
+    }
+
+    /// Takes away white space at the end, which the parser counts in at the end of a block.
+    fn trim(&self, span: Span) -> Span {
+        Span { end: span.start + self.shows(span).trim_end().len(), ..span }
+    }
+
+    fn shows(&self, span: Span) -> &str {
+        self.text.get(span.start..span.end).unwrap_or("")
+    }
+}
+
+/// The key of a map, or `None` when its value is to be passed over.
+fn check_key(
+    node: Node,
+    entries: &[Entry],
+    seen: &mut HashSet<Arc<str>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Key> {
+    let span = node.span;
+    let Content::Scalar(scalar) = node.content else {
+        let braces = matches!(node.content, Content::Map(_));
+        let help = if braces { "quote a value that starts with `{{`: \"{{ name }}\"" } else { "" };
+        diagnostics.push(Diagnostic::new(span, "a key must be a text").help(help));
+        return None;
+    };
+    let text = scalar.text;
+    if &*text == SecretRef::MARK {
+        diagnostics.push(
+            Diagnostic::new(span, format!("`{text}` cannot be written as a key"))
+                .help("a secret is written \"{{ secret('name') }}\""),
+        );
+        return None;
+    }
+    if &*text == "<<" && scalar.plain {
+        diagnostics
+            .push(Diagnostic::new(span, "`<<` merges maps, which YAML 1.2 does not know").help("write the keys out"));
+        return None;
+    }
+    if !seen.insert(Arc::clone(&text)) {
+        let mut diagnostic =
+            Diagnostic::new(span, format!("the key {} is there twice", shown(&text))).help("remove one of the two");
+        if let Some(first) = entries.iter().find(|entry| entry.key.text == text) {
+            diagnostic = diagnostic.note(first.key.span, "it is here first");
+        }
+        diagnostics.push(diagnostic);
+        return None;
+    }
+    Some(Key { text, span })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use crate::diagnostic::{Paint, render};
+
+    fn check(text: &str, expected: &Expect) {
+        let mut sources = Sources::new();
+        let source = sources.add("a.yml", text);
+        let mut diagnostics = Vec::new();
+        let tree = parse(&sources, source, &mut diagnostics);
+        let mut out = tree.map_or_else(|| "nothing".to_owned(), |tree| sketch(&tree, text));
+        for diagnostic in &diagnostics {
+            out.push('\n');
+            out.push_str(render(&sources, diagnostic, Paint::Plain).trim_end());
+        }
+        expected.assert_eq(&out);
+    }
+
+    fn sketch(node: &Node, text: &str) -> String {
+        match &node.content {
+            Content::Scalar(_) => format!("<{}>", &text[node.span.start..node.span.end]),
+            Content::List(items) => {
+                format!("[{}]", items.iter().map(|it| sketch(it, text)).collect::<Vec<_>>().join(" "))
+            }
+            Content::Map(entries) => {
+                let entry =
+                    |it: &Entry| format!("{}:{}", &text[it.key.span.start..it.key.span.end], sketch(&it.value, text));
+                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_know_where_they_stand() {
+        check(
+            "\u{feff}é: [1, 'two']\r\nb:\r\n  c: |\r\n    text\r\n  d:\r\ne: &x {f: g}\r\nh: *x\r\n",
+            &expect!["{é:[<1> <'two'>] b:{c:<text> d:<>} e:{f:<g>} h:{f:<g>}}"],
+        );
+    }
+
+    #[test]
+    fn mistakes_leave_the_rest_of_the_tree() {
+        check(
+            "a: 1\na: 2\n<<: {x: 1}\nb: !vault x\n\"secret()\": {}\n? [k]\n: v\nc: *none\nd: 4\n",
+            &expect![[r#"
+            {a:<1> b:<x> c:<*none> d:<4>}
+            error: the key `a` is there twice
+             --> a.yml:2:1
+              |
+            2 | a: 2
+              | ^
+              |
+            note: it is here first
+             --> a.yml:1:1
+              |
+            1 | a: 1
+              | ^
+            help: remove one of the two
+            error: `<<` merges maps, which YAML 1.2 does not know
+             --> a.yml:3:1
+              |
+            3 | <<: {x: 1}
+              | ^^
+              |
+              = help: write the keys out
+            error: the tag `!vault` means nothing here
+             --> a.yml:4:11
+              |
+            4 | b: !vault x
+              |           ^
+              |
+              = help: remove it; a secret is written "{{ secret('name') }}"
+            error: `secret()` cannot be written as a key
+             --> a.yml:5:1
+              |
+            5 | "secret()": {}
+              | ^^^^^^^^^^
+              |
+              = help: a secret is written "{{ secret('name') }}"
+            error: a key must be a text
+             --> a.yml:6:3
+              |
+            6 | ? [k]
+              |   ^^^
+            error: no anchor `&none` stands before this alias
+             --> a.yml:8:4
+              |
+            8 | c: *none
+              |    ^^^^^
+              |
+              = help: quote a text that starts with `*`"#]],
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_yaml_says_where() {
+        check(
+            "a: 1\n\tb: 2\n",
+            &expect![[r#"
+                nothing
+                error: a tab in the indentation
+                 --> a.yml:2:1
+                  |
+                2 |     b: 2
+                  | ^^^^
+                  |
+                  = help: indent with spaces"#]],
+        );
+        check(
+            "a: [1, 2\nb: 3\n",
+            &expect![[r#"
+            nothing
+            error: this is not YAML: illegal placement of ':' indicator
+             --> a.yml:2:2
+              |
+            2 | b: 3
+              |  ^"#]],
+        );
+        check(
+            "a: 1\n---\nb: 2\n",
+            &expect![[r#"
+            nothing
+            error: a second document starts here
+             --> a.yml:2:1
+              |
+            2 | ---
+              | ^^^
+              |
+              = help: one document a file: remove the `---`, or move what follows to a file of its own"#]],
+        );
+        check(
+            "name: {{ app }}\n",
+            &expect![[r#"
+                {name:<{{ app }}>}
+                error: a key must be a text
+                 --> a.yml:1:8
+                  |
+                1 | name: {{ app }}
+                  |        ^^^^^^^
+                  |
+                  = help: quote a value that starts with `{{`: "{{ name }}""#]],
+        );
+        check(
+            "a: \"x\n",
+            &expect![[r#"
+            nothing
+            error: this is not YAML: invalid indentation in multiline quoted scalar
+             --> a.yml:2:1
+              |
+            2 |
+              | ^"#]],
+        );
+        check("", &expect!["nothing"]);
+    }
+
+    #[test]
+    fn bombs_are_told_and_not_carried_out() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..9 {
+            let previous = level - 1;
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{previous}"); 10].join(", ")));
+        }
+        let first_line = |text: &str| {
+            let mut sources = Sources::new();
+            let source = sources.add("a.yml", text);
+            let mut diagnostics = Vec::new();
+            assert!(parse(&sources, source, &mut diagnostics).is_none());
+            diagnostics.remove(0).message
+        };
+        assert_eq!(first_line(&bomb), "with this alias the file has more than 100000 values");
+        assert_eq!(first_line(&"[".repeat(20_000)), "more than 64 levels of nesting");
+        assert_eq!(first_line(&"- ".repeat(20_000)), "more than 64 levels of nesting");
+        assert_eq!(first_line(&"{a: ".repeat(20_000)), "more than 64 levels of nesting");
+        let nested: String = (0..20_000).map(|depth| format!("{}a:\n", " ".repeat(depth.min(200)))).collect();
+        assert_eq!(first_line(&nested), "more than 64 levels of nesting");
+        assert_eq!(first_line(&"- x\n".repeat(100_001)), "the file has more than 100000 values");
+        assert_eq!(first_line("a: &a [*a]\n"), "this alias stands inside what it stands for");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_every_span_lies_within(text in "[ -~é\t\r\n{}\\[\\]:,&*!|>'\"#-]{0,80}") {
+            let mut sources = Sources::new();
+            let source = sources.add("a.yml", text.as_str());
+            let mut diagnostics = Vec::new();
+            if let Some(tree) = parse(&sources, source, &mut diagnostics) {
+                sketch(&tree, &text);
+            }
+            for diagnostic in &diagnostics {
+                prop_assert!(diagnostic.span.is_some_and(|span| span.end <= text.len()));
+                render(&sources, diagnostic, Paint::Plain);
+            }
+        }
+    }
+}

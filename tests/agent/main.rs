@@ -42,7 +42,8 @@ fn allowed() -> Allowed {
     let agent = Script::parse(AGENT);
     let literals = agent.of_kind("key_expression").map(|key| agent.of(key).trim().to_owned());
     let functions = agent.functions().into_iter().map(|(name, _)| name.to_lowercase()).collect();
-    let mut allowed = Allowed { functions, keys: words.map(snake_case).chain(literals).collect(), ..Allowed::default() };
+    let mut allowed =
+        Allowed { functions, keys: words.map(snake_case).chain(literals).collect(), ..Allowed::default() };
     let list = include_str!("allowed.txt");
     assert!(list.lines().count() <= 40, "the allow-list has more than 40 lines");
     for line in list.lines() {
@@ -81,7 +82,9 @@ fn profiles() -> Option<Vec<Profile>> {
     if !fetched.as_ref().is_ok_and(|run| run.status.success()) {
         let required = std::env::var_os("FARMHAND_REQUIRE_PROFILES").is_some();
         assert!(!required, "the PowerShell profiles cannot be fetched: {fetched:?}");
-        eprintln!("SKIPPED: the PowerShell profiles cannot be fetched, so no name of the agent was checked: {fetched:?}");
+        eprintln!(
+            "SKIPPED: the PowerShell profiles cannot be fetched, so no name of the agent was checked: {fetched:?}"
+        );
         return None;
     }
     Some(WINDOWS.iter().map(|(name, file)| Profile::open(name, &folder.join(file))).collect())
@@ -181,7 +184,8 @@ fn no_read_reaches_a_write() {
     while let Some(more) = reached.iter().flat_map(|name| called(name)).find(|name| !reached.contains(name)) {
         reached.insert(more);
     }
-    let changing = ["Install-WindowsFeature", "Restart-Computer", "Set-Acl", "Set-Edit", "Set-Attribute", "Save-History"];
+    let changing =
+        ["Install-WindowsFeature", "Restart-Computer", "Set-Acl", "Set-Edit", "Set-Attribute", "Save-History"];
     let found: Vec<&str> = changing.into_iter().filter(|name| reached.contains(*name)).collect();
     assert!(found.is_empty(), "reads reach {found:?}");
     assert!(reached.iter().all(|name| !name.starts_with("Write-")), "reads reach {reached:?}");

@@ -202,11 +202,14 @@ impl From<Described> for Type {
 
 fn members(of: Members) -> Map<Member> {
     let typed = of.fields.into_iter().chain(of.properties).flatten();
-    let typed = typed.map(|(name, it)| (name.to_lowercase(), Member { gives: it.r#type.unwrap_or_default(), arguments: None }));
+    let typed =
+        typed.map(|(name, it)| (name.to_lowercase(), Member { gives: it.r#type.unwrap_or_default(), arguments: None }));
     let methods = of.methods.into_iter().flatten().map(|(name, method)| {
         let overloads = method.overload_parameters.unwrap_or_default();
         // The last parameter of an overload may take any number of arguments; the profile does not say which does.
-        let open = overloads.iter().any(|overload| overload.last().is_some_and(|last| last.as_ref().is_none_or(|last| last.ends_with("[]"))));
+        let open = overloads
+            .iter()
+            .any(|overload| overload.last().is_some_and(|last| last.as_ref().is_none_or(|last| last.ends_with("[]"))));
         let arguments = (!open).then(|| overloads.iter().map(Vec::len).collect());
         (name.to_lowercase(), Member { gives: method.return_type.unwrap_or_default(), arguments })
     });

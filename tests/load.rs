@@ -3,6 +3,13 @@
 //! Each folder under `tests/input` holds files as a user would write them and `expected.txt`, what farmhand says of
 //! them. `UPDATE=1` writes the expectations anew; then read the difference.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,13 @@
 //! a line `$ command` is run by the shell, the lines below it are what it prints. `[..]` stands for any text in a line,
 //! a line `...` for any lines, `[exit 3]` for an exit code other than 0. `UPDATE=1` writes what was printed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,7 +86,7 @@ fn steps(text: &str) -> Vec<Step> {
             _ if !inside => {}
             _ => match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => {
-                    steps.push(Step { line: number + 1, command: command.to_owned(), expected: Vec::new() })
+                    steps.push(Step { line: number + 1, command: command.to_owned(), expected: Vec::new() });
                 }
                 (None, Some(step)) => step.expected.push(line.to_owned()),
                 (None, None) => {}
@@ -137,7 +144,8 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         if entry.file_name() == ".farmhand" {
             continue;
-        } else if entry.path().is_dir() {
+        }
+        if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();

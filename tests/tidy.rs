@@ -1,5 +1,12 @@
 //! The rules of the house, read off the tree.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,11 +17,11 @@ const LAYERS: &[&str] = &[
     "value",
     "secret",
     "xml",
+    "yaml",
+    "template",
     "hostcall",
     "release",
     "resource",
-    "yaml",
-    "template",
     "inventory",
     "playbook",
     "plan",

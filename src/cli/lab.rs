@@ -137,7 +137,7 @@ fn serve(ui: Ui, inventory: &InventoryArg, first: u16) -> Result<Exit, Failure> 
         for ((name, host), port) in farm.lab().hosts().zip(first..) {
             let listen = SocketAddr::from(([127, 0, 0, 1], port));
             let host: Arc<crate::lab::LabHost> = Arc::clone(host);
-            let server = lab_farm::serve(host, name, farm.password().expose(), listen).await;
+            let server = farm.serve(host, name, listen).await;
             let server = server.map_err(|error| {
                 let failure = Failure::work(anyhow::Error::new(error).context(format!("{name} cannot listen at {listen}")));
                 failure.hint("another first port: --port 56985")

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::engine::{Dialling, Place, Reach};
 use crate::inventory::Host;
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
-use crate::lab::{Answers, HostSpec, Lab};
+use crate::lab::{Answers, HostSpec, Lab, LabHost};
 use crate::value::SecretValue;
 
 /// Who logs in to lab hosts.
@@ -42,9 +42,9 @@ impl LabFarm {
         &self.lab
     }
 
-    /// The password of the lab's operator.
-    pub fn password(&self) -> SecretValue {
-        SecretValue::new(self.password.as_ref().to_owned())
+    /// Starts the server of one host where it is told to listen.
+    pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
+        serve(host, name, &self.password, listen).await
     }
 
     /// How each host is reached: its server starts when it is first dialled.
@@ -92,12 +92,7 @@ async fn dial(
 }
 
 /// Starts the WS-Man server of one lab host.
-pub async fn serve(
-    host: Arc<dyn Answers>,
-    name: &str,
-    password: &str,
-    listen: SocketAddr,
-) -> std::io::Result<WsManServer> {
+async fn serve(host: Arc<dyn Answers>, name: &str, password: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
     let account = |domain: &str| Account {
         domain: domain.to_owned(),
         user: USER.1.to_owned(),

@@ -9,6 +9,8 @@ mod lab;
 mod lab_farm;
 mod plan;
 mod progress;
+mod schema;
+mod secret;
 mod target;
 mod ui;
 mod validate;
@@ -55,7 +57,9 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Audit(audit::Args),
+    Secret(secret::Args),
     Lab(lab::Args),
+    Schema(schema::Args),
     Agent(agent::Args),
 }
 
@@ -78,7 +82,9 @@ pub fn main() -> u8 {
         Command::Plan(args) => plan::run(ui, against, &args),
         Command::Apply(args) => apply::run(ui, against, &args),
         Command::Audit(args) => audit::run(ui, against, &args),
+        Command::Secret(args) => secret::run(ui, args),
         Command::Lab(args) => lab::run(ui, args),
+        Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
     };
     match ended {

@@ -56,7 +56,6 @@ impl Ui {
     }
 
     /// News.
-    #[expect(clippy::unused_self, reason = "who speaks has a Ui, and one day a way to be quiet")]
     pub fn news(&self, text: &str) {
         let _ = writeln!(io::stderr(), "{text}");
     }

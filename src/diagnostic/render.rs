@@ -97,7 +97,7 @@ fn cut(sources: &Sources, span: Span) -> (String, usize, usize) {
     let hidden = sources.hidden(span.source).map(|it| (it.start, it.end));
     let likely = likely_secrets(&text[line_start..line_end]).into_iter().map(|(a, b)| (line_start + a, line_start + b));
     let mut hidden: Vec<(usize, usize)> = hidden.chain(likely).filter(|it| it.0 < to && it.1 > from).collect();
-    hidden.sort();
+    hidden.sort_unstable();
     let mut masked_until = from;
     for (offset, c) in text[from..to].char_indices() {
         let at = from + offset;

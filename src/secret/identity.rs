@@ -52,7 +52,7 @@ pub(super) fn make(path: &Path) -> Result<Identity, SecretError> {
 fn refuse_readable_by_others(path: &Path) -> Result<(), SecretError> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path).map_err(SecretError::disk(path))?.permissions().mode();
-    if mode & 0o077 == 0 {
+    if mode.trailing_zeros() >= 6 {
         return Ok(());
     }
     let why = format!("others can read it; type: chmod 600 {}", path.display());

@@ -17,7 +17,10 @@ use crate::value::{Fingerprint, SecretRef, SecretValue, Store};
 const FARM_KEY: &str = "farm-key";
 
 /// Environment variables, as the process has them or as a test gives them.
-pub struct Surroundings(Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Surroundings(Box<LookUp>);
+
+/// Finds a variable by its name.
+type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Surroundings {
     /// The variables of this process. One that is empty counts as not set.

@@ -10,6 +10,7 @@ mod json;
 mod scope;
 mod secret;
 mod variables;
+mod view;
 
 pub use minijinja::Value;
 

@@ -94,9 +94,9 @@ impl Keys {
         let blob = stored.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).ok_or(Unreadable)?;
         let blob = STANDARD.decode(blob).map_err(|_| Unreadable)?;
         let (nonce, sealed) = blob.split_at_checked(NONCE_BYTES).ok_or(Unreadable)?;
-        let readable = self.ring.iter().rev().take(if self.cloned { 1 } else { usize::MAX });
+        let mut readable = self.ring.iter().rev().take(if self.cloned { 1 } else { usize::MAX });
         let open = |key: &[u8; 32]| ChaCha20Poly1305::new(key.into()).decrypt(Nonce::from_slice(nonce), sealed).ok();
-        let clear = readable.filter_map(open).next().ok_or(Unreadable)?;
+        let clear = readable.find_map(open).ok_or(Unreadable)?;
         String::from_utf8(clear).map_err(|_| Unreadable)
     }
 }

@@ -75,8 +75,8 @@ const SECRET_KEYS: &[&str] = &["validationkey", "decryptionkey"];
 impl AttributeSchema {
     /// Its default on a version; empty for none.
     pub fn default(&self, build: Build) -> &str {
-        let later = self.later.iter().rev().filter(|later| later.since <= build);
-        later.filter_map(|later| later.default.as_deref()).next().unwrap_or(&self.default)
+        let mut later = self.later.iter().rev().filter(|later| later.since <= build);
+        later.find_map(|later| later.default.as_deref()).unwrap_or(&self.default)
     }
 
     /// Whether its value is told by MAC alone.

@@ -60,7 +60,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn complain(&mut self, node: Node<'a>, what: &str) {
         let what = format!("{}: {what}", self.profile.name);
-        self.checked.complaints.push(self.script.complaint(node, what));
+        self.checked.complaints.push(Complaint::about(node, what));
     }
 
     fn know(&mut self, name: impl Into<String>) {
@@ -123,7 +123,8 @@ impl<'a> Names<'a> {
         let after = elements.get(place + 1).filter(|it| it.kind() == "argument_list");
         let Some(described) = self.profile.described(&full).filter(|_| !array) else { return };
         let given = after.map_or(0, |list| arguments(*list));
-        if !described.constructors.contains(&given) && !(given == 0 && described.constructors.is_empty()) {
+        let fits = described.constructors.contains(&given) || given == 0 && described.constructors.is_empty();
+        if !fits {
             self.complain(node, &format!("{written} is not made from {given} arguments"));
         }
     }

@@ -122,7 +122,7 @@ struct Module {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Command {
-    parameters: Option<Map<IgnoredAny>>,
+    parameters: Option<Map<serde_json::Value>>,
     parameter_aliases: Option<Map<String>>,
 }
 
@@ -193,7 +193,7 @@ impl From<Described> for Type {
         let indexers = described.instance.iter().filter_map(|it| it.indexers.as_ref()).flatten();
         Type {
             constructors: constructors.map(Vec::len).collect(),
-            item: indexers.filter_map(|indexer| indexer.item_type.clone()).next(),
+            item: { indexers }.find_map(|indexer| indexer.item_type.clone()),
             statics: described.r#static.map(members).unwrap_or_default(),
             members: described.instance.map(members).unwrap_or_default(),
         }

@@ -40,7 +40,7 @@ pub fn check(script: &Script) -> Vec<Complaint> {
     text(script, &mut found);
     for node in script.nodes() {
         let word = script.of(node);
-        let complain = |what: String| Some(script.complaint(node, what));
+        let complain = |what: String| Some(Complaint::about(node, what));
         found.extend(match node.kind() {
             _ if node.is_error() || node.is_missing() => complain(format!("no PowerShell: {word}")),
             kind if STATEMENTS.contains(&kind) => complain("classes and enumerations came with 5.0".to_owned()),
@@ -58,7 +58,7 @@ pub fn check(script: &Script) -> Vec<Complaint> {
     for (name, node) in script.functions() {
         let lines = node.end_position().row - node.start_position().row + 1;
         if lines > LONGEST_FUNCTION {
-            found.push(script.complaint(node, format!("{name} has {lines} lines")));
+            found.push(Complaint::about(node, format!("{name} has {lines} lines")));
         }
     }
     found.sort();
@@ -95,7 +95,7 @@ fn command(name: &str) -> Option<String> {
 fn secret(script: &Script, node: tree_sitter::Node<'_>) -> Option<Complaint> {
     let outer = above(node).take_while(|outer| outer.kind() != "statement_block" && !of_method(*outer));
     let mut outer = outer.filter(|outer| outer.kind() == "command_elements" || piped(*outer));
-    outer.next().map(|_| script.complaint(node, format!("{} is given to a command", script.of(node))))
+    outer.next().map(|_| Complaint::about(node, format!("{} is given to a command", script.of(node))))
 }
 
 /// Whether these are the arguments of a method. Those of a method called in an argument stand beside it in the tree.

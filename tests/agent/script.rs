@@ -71,9 +71,11 @@ impl Script {
         };
         entries.filter_map(pair).collect()
     }
+}
 
+impl Complaint {
     /// A complaint about a node.
-    pub fn complaint(&self, node: Node<'_>, what: impl Into<String>) -> Complaint {
+    pub fn about(node: Node<'_>, what: impl Into<String>) -> Complaint {
         Complaint { line: node.start_position().row + 1, what: what.into() }
     }
 }
@@ -101,6 +103,6 @@ pub fn child<'a>(node: Node<'a>, kind: &str) -> Option<Node<'a>> {
 }
 
 /// The node's ancestors, nearest first.
-pub fn above<'a>(node: Node<'a>) -> impl Iterator<Item = Node<'a>> {
-    std::iter::successors(node.parent(), |node| node.parent())
+pub fn above(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    std::iter::successors(node.parent(), Node::parent)
 }

@@ -101,7 +101,7 @@ function Lock-Host {
         $mutex = New-Object Threading.Mutex($false, 'Global\farmhand')
         try { $held = $mutex.WaitOne(60000) } catch [Threading.AbandonedMutexException] { $held = $true }
         if ($held) { return $mutex }
-        Stop-Call 'locked' 'another farmhand has been changing this host for a minute'
+        Stop-Call 'locked' 'another farmhand is changing this host'
     } catch {
         ConvertTo-Refusal $_
     }
@@ -109,7 +109,7 @@ function Lock-Host {
 
 function Invoke-Read($ask) {
     try {
-        if (-not $Reads.ContainsKey($ask.read)) { Stop-Call 'unsupported' 'the agent has no such read' }
+        if (-not $Reads.ContainsKey($ask.read)) { Stop-Call 'unsupported' 'no such read' }
         & $Reads[$ask.read] $ask
     } catch {
         @{ refused = (ConvertTo-Refusal $_) }
@@ -120,7 +120,7 @@ function Invoke-Write($tell, $mutex) {
     try {
         if ($Agent.Access -cne 'read_write') { Stop-Call 'read_only' 'this session may only read' }
         if ($mutex -isnot [Threading.Mutex]) { return @{ failed = $mutex } }
-        if (-not $Writes.ContainsKey($tell.write)) { Stop-Call 'unsupported' 'the agent has no such write' }
+        if (-not $Writes.ContainsKey($tell.write)) { Stop-Call 'unsupported' 'no such write' }
         $Agent.Wrote = $true
         & $Writes[$tell.write] $tell
     } catch {
@@ -144,7 +144,6 @@ function ConvertTo-Refusal($record) {
     $text = $cause.Message
     foreach ($secret in $Agent.Secrets) { $text = $text.Replace($secret, '***') }
     $text = [regex]::Replace($text, '\s+', ' ').Trim()
-    if ($text.Length -gt 600) { $text = $text.Substring(0, 600) }
     $refusal = @{ code = $cause.Data['code']; text = $text }
     $hresult = $cause.Data['hresult']
     if (-not $refusal.code) {
@@ -161,7 +160,7 @@ function Get-Code($hresult) {
     switch -Regex ($hresult) {
         '80070(005|522)' { return 'denied' }
         '8007002[01]' { return 'locked' }
-        '800700(0D|7B)' { return 'invalid' }
+        '800700(0D|57|7B)|80131537' { return 'invalid' }
         '80070032|80040154' { return 'unsupported' }
         '800F(081F|090[67]|0954)' { return 'source_missing' }
         '800700(70|27)' { return 'disk_full' }
@@ -342,8 +341,8 @@ function Get-SharedFolder {
     if (-not [IO.File]::Exists($file)) { return }
     $xml = New-Object Xml.XmlDocument
     $xml.Load($file)
-    $node = $xml.SelectSingleNode('/configuration/configurationRedirection[@enabled="true"]')
-    if ($node) { $node.GetAttribute('path') }
+    $path = $xml.SelectSingleNode('/configuration/configurationRedirection[@enabled="true"]/@path')
+    if ($path) { $path.Value }
 }
 
 # --- features ---
@@ -414,7 +413,9 @@ function Close-Server {
 function Read-IisConfig($ask) {
     $node = Find-Element (Get-Server).GetApplicationHostConfiguration() $ask.at
     if (-not $node) { return $Absent }
-    @{ present = (Read-Element $node $ask.at.section $ask.mac) }
+    $found = Read-Element $node $ask.at.section $ask.mac
+    if ($ask.at.location -and -not $node.IsLocallyStored) { $found.token = 'absent' }
+    @{ present = $found }
 }
 
 # The element at a path; nothing where the path leads to nothing.
@@ -423,7 +424,8 @@ function Find-Element($config, $at) {
     foreach ($step in $at.steps) {
         if ($step.item) { $node = Find-Item $node $step.item } else {
             $names = @(foreach ($schema in $node.Schema.ChildElementSchemas) { $schema.Name })
-            $node = if ($names -ccontains $step.child) { $node.GetChildElement($step.child) }
+            if ($names -cnotcontains $step.child) { Stop-Call 'unsupported' "no $($step.child) here" '0x80070032' }
+            $node = $node.GetChildElement($step.child)
         }
         if (-not $node) { return }
     }
@@ -444,7 +446,7 @@ function Find-Item($node, $keys) {
 }
 
 function Read-Element($node, $section, $form) {
-    $attributes = Read-Attributes $node $section $form
+    $own = Read-Attributes $node $section $form
     $children = New-Map
     foreach ($schema in $node.Schema.ChildElementSchemas) {
         $children[$schema.Name] = Read-Element $node.GetChildElement($schema.Name) $section $form
@@ -455,22 +457,23 @@ function Read-Element($node, $section, $form) {
     }
     [ordered]@{
         name = $node.ElementTagName.Split('/')[-1]
-        token = Get-Token $attributes
-        attributes = $attributes
+        token = Get-Token $own
+        attributes = $own
         children = $children
         items = $items
     }
 }
 
 function Read-Attributes($node, $section, $form) {
-    $attributes = New-Map
+    $own = New-Map
     foreach ($schema in $node.Schema.AttributeSchemas) {
         $attribute = $null
         $secret = Test-Secret $schema $section
         try {
             $attribute = $node.GetAttribute($schema.Name)
-            $content = if ($secret) { Read-Secret $attribute $form }
-            else { @{ value = (ConvertTo-Text $schema $attribute.Value) } }
+            $content = if ($secret) { Read-Secret $attribute $form } else {
+                @{ value = (ConvertTo-Text $schema $attribute.Value) }
+            }
         } catch {
             if (-not $secret) { throw }
             $content = @{ unreadable = @{} }
@@ -478,9 +481,9 @@ function Read-Attributes($node, $section, $form) {
         $source = 'set'
         if ($attribute -and $attribute.IsInheritedFromDefaultValue) { $source = 'default' }
         elseif (-not $node.IsLocallyStored) { $source = 'inherited' }
-        $attributes[$schema.Name] = @{ source = $source; content = $content }
+        $own[$schema.Name] = @{ source = $source; content = $content }
     }
-    $attributes
+    $own
 }
 
 # Whether an attribute is withheld: by its schema or, whatever that says, by its name.
@@ -513,12 +516,12 @@ function ConvertTo-Text($schema, $value) {
 }
 
 # As hostcall::Token says it.
-function Get-Token($attributes) {
-    $names = [string[]]@(foreach ($entry in $attributes.GetEnumerator()) {
+function Get-Token($own) {
+    $names = [string[]]@(foreach ($entry in $own.GetEnumerator()) {
         if ($entry.Value.source -eq 'set' -and $entry.Value.content.ContainsKey('value')) { $entry.Key }
     })
     [Array]::Sort($names, [StringComparer]::Ordinal)
-    $text = -join @(foreach ($name in $names) { "$name=$($attributes[$name].content.value)`n" })
+    $text = -join @(foreach ($name in $names) { "$name=$($own[$name].content.value)`n" })
     (Get-Sha256 $Agent.Utf8.GetBytes($text)).Substring(0, 16)
 }
 
@@ -616,7 +619,7 @@ function Read-Files($ask) {
         if ($ask.want -eq 'sha256') { $state.sha256 = Get-Sha256 $stream }
         if ($ask.want -eq 'mac') { $state.mac = ConvertTo-Hex $Agent.Mac.ComputeHash($stream) }
         if ($ask.want -eq 'text') {
-            if ($stream.Length -gt 1MB) { Stop-Call 'failed' "$path is larger than 1 MiB" }
+            if ($stream.Length -gt 1048576) { Stop-Call 'failed' "$path is larger than 1 MiB" }
             $state.text = (New-Object IO.StreamReader($stream, $Agent.Utf8, $true)).ReadToEnd()
         }
     } finally {
@@ -706,7 +709,7 @@ function Get-Account($name) {
 }
 
 function Read-Http($ask) {
-    $request = [Net.WebRequest]::Create("http://127.0.0.1:$($ask.port)$($ask.path)")
+    $request = [Net.WebRequest]::CreateHttp("http://127.0.0.1:$($ask.port)$($ask.path)")
     $request.Method = $ask.verb.ToUpperInvariant()
     $request.AllowAutoRedirect = $false
     $request.Proxy = $null
@@ -736,25 +739,25 @@ function Read-Http($ask) {
 # Tokens, edits, commit. Where the file changed on the way, the same again on the new file, at most 5 times.
 function Write-IisCommit($tell) {
     $shared = Get-SharedFolder
-    if ($shared) { Stop-Call 'shared_configuration' "IIS shares its configuration with other servers from $shared" }
+    if ($shared) { Stop-Call 'shared_configuration' "IIS shares its configuration from $shared" }
     try {
-        foreach ($try in 1..5) {
+        for ($try = 1; ; $try++) {
             Close-Server
             $target = Get-Target $tell.file
-            $before = [IO.File]::GetLastWriteTimeUtc($target.File)
+            $before = [IO.File]::GetLastWriteTimeUtc($target.file)
             foreach ($expected in $tell.expect) {
-                if ((Get-TokenAt $target.Config $expected.at) -cne $expected.token) {
+                if ((Get-TokenAt $target.config $expected.at) -cne $expected.token) {
                     return @{ moved = @{ at = (Format-Path $expected.at) } }
                 }
             }
-            foreach ($edit in $tell.edits) { Set-Edit $target.Config $edit }
+            foreach ($edit in $tell.edits) { Set-Edit $target.config $edit }
             Save-History $target
             try {
                 (Get-Server).CommitChanges()
                 return $Done
             } catch {
                 $shut = $_.Exception.GetBaseException().HResult -eq 0x80070020
-                if ($try -ge 5 -or (-not $shut -and $before -eq [IO.File]::GetLastWriteTimeUtc($target.File))) { throw }
+                if ($try -ge 5 -or (-not $shut -and $before -eq [IO.File]::GetLastWriteTimeUtc($target.file))) { throw }
                 Start-Sleep -Milliseconds 200
             }
         }
@@ -766,18 +769,18 @@ function Write-IisCommit($tell) {
 function Get-Target($file) {
     if ($file.ContainsKey('application_host')) {
         $path = "$($Agent.Config)\applicationHost.config"
-        return @{ Config = (Get-Server).GetApplicationHostConfiguration(); File = $path; Name = 'applicationHost' }
+        return @{ config = (Get-Server).GetApplicationHostConfiguration(); file = $path; name = 'applicationHost' }
     }
     $at = $file.web_config
     $path = Get-FilePath @{ app = @{ site = $at.site; path = $at.path; file = 'web.config' } }
     if (-not $path) { Stop-Call 'unknown' "IIS has no application $($at.site)$($at.path)" }
     $name = 'web-' + (Get-Sha256 $Agent.Utf8.GetBytes($path.ToLowerInvariant())).Substring(0, 12)
-    @{ Config = (Get-Server).GetWebConfiguration($at.site, $at.path); File = $path; Name = $name }
+    @{ config = (Get-Server).GetWebConfiguration($at.site, $at.path); file = $path; name = $name }
 }
 
 function Get-TokenAt($config, $at) {
     $node = Find-Element $config $at
-    if (-not $node) { return 'absent' }
+    if (-not $node -or ($at.location -and -not $node.IsLocallyStored)) { return 'absent' }
     Get-Token (Read-Attributes $node $at.section 'exact')
 }
 
@@ -794,24 +797,24 @@ function Format-Path($at) {
 function Set-Edit($config, $edit) {
     $at = $edit.at
     $node = Find-Element $config $at
-    if (-not $node) { Stop-Call 'unknown' "there is no $(Format-Path $at)" }
+    if (-not $node) { Stop-Call 'unknown' "there is no $(Format-Path $at)" '0x80070490' }
     switch ($edit.edit) {
         'set' { Set-Attribute $node $at.section $edit.attribute $edit.value }
         'clear' { $node.GetAttribute($edit.attribute).Delete() }
         'add' {
-            $collection = $node.GetCollection()
-            $new = $collection.CreateElement($edit.element)
+            $list = $node.GetCollection()
+            $new = $list.CreateElement($edit.element)
             foreach ($pair in $edit.attributes) { Set-Attribute $new $at.section $pair[0] $pair[1] }
-            [void]$collection.Add($new)
+            [void]$list.Add($new)
         }
         'remove' {
             $above = $at.Clone()
             $above.steps = $at.steps.GetRange(0, $at.steps.Count - 1)
-            $collection = (Find-Element $config $above).GetCollection()
-            $collection.Remove($node)
+            $list = (Find-Element $config $above).GetCollection()
+            $list.Remove($node)
         }
         'certificate' { Set-Certificate $at $edit }
-        default { Stop-Call 'unsupported' 'the agent has no such edit' }
+        default { Stop-Call 'unsupported' 'no such edit' }
     }
 }
 
@@ -832,9 +835,10 @@ function Set-Attribute($node, $section, $name, $text) {
 # The certificate of a binding is kept by http.sys; IIS assigns it when it commits.
 function Set-Certificate($at, $edit) {
     $site = (Get-Server).Sites[$at.steps[0].item.name]
-    $keys = $at.steps[2].item
+    $key = $at.steps[2].item
     foreach ($binding in $site.Bindings) {
-        if ($binding.Protocol -ne $keys.protocol -or $binding.BindingInformation -ne $keys.bindingInformation) { continue }
+        $same = $binding.Protocol -eq $key.protocol -and $binding.BindingInformation -eq $key.bindingInformation
+        if (-not $same) { continue }
         $binding.CertificateHash = ConvertFrom-Hex $edit.thumbprint
         $binding.CertificateStoreName = $edit.store
         return
@@ -844,7 +848,7 @@ function Set-Certificate($at, $edit) {
 
 # Keeps the file as it was, for administrators and SYSTEM alone, ten generations.
 function Save-History($target) {
-    if (-not [IO.File]::Exists($target.File)) { return }
+    if (-not [IO.File]::Exists($target.file)) { return }
     $folder = "$env:SystemDrive\farmhand\history"
     if (-not [IO.Directory]::Exists($folder)) {
         [void][IO.Directory]::CreateDirectory($folder)
@@ -853,8 +857,8 @@ function Save-History($target) {
         Set-Acl -LiteralPath $folder -AclObject $acl
     }
     $now = [DateTime]::UtcNow.ToString('o').Replace(':', '')
-    [IO.File]::Copy($target.File, "$folder\$($target.Name)-$now.config")
-    $kept = [IO.Directory]::GetFiles($folder, "$($target.Name)-*.config")
+    [IO.File]::Copy($target.file, "$folder\$($target.name)-$now.config")
+    $kept = [IO.Directory]::GetFiles($folder, "$($target.name)-*.config")
     [Array]::Sort($kept, [StringComparer]::Ordinal)
     for ($index = 0; $index -lt $kept.Length - 10; $index++) { [IO.File]::Delete($kept[$index]) }
 }
@@ -864,13 +868,13 @@ function Write-IisControl($tell) {
     $pool = $tell.target.ContainsKey('pool')
     $name = if ($pool) { $tell.target.pool } else { $tell.target.site }
     $item = if ($pool) { (Get-Server).ApplicationPools[$name] } else { (Get-Server).Sites[$name] }
-    if (-not $item) { Stop-Call 'unknown' "IIS has no pool or site $name" }
+    if (-not $item) { Stop-Call 'unknown' "IIS has no pool or site $name" '0x80070490' }
     for ($wait = 0; $wait -lt 60; $wait++) {
         $state = Get-State $item
         if ($state -in 'started', 'stopped' -or -not (Test-Was)) { break }
         Start-Sleep -Milliseconds 500
     }
-    if ($tell.action -eq 'recycle' -and -not $pool) { Stop-Call 'failed' 'a site has no worker processes to replace' }
+    if ($tell.action -eq 'recycle' -and -not $pool) { Stop-Call 'failed' 'a site has no worker processes' }
     if ($tell.action -eq 'recycle' -and $state -eq 'started') { [void]$item.Recycle() }
     if ($tell.action -eq 'start' -and $state -ne 'started') { [void]$item.Start() }
     if ($tell.action -eq 'stop' -and $state -ne 'stopped') { [void]$item.Stop() }
@@ -883,7 +887,7 @@ function Write-IisControl($tell) {
 # A directory says why it refused as `data XXX` in its diagnostic, XXX the Win32 code in hexadecimal.
 function Write-LogonTest($tell) {
     $domain, $user = $tell.account.Split('\', 2)
-    if (-not $user) { Stop-Call 'unknown' "$($tell.account) is not of the form DOMAIN\user" }
+    if (-not $user) { Stop-Call 'unknown' "$($tell.account) is not DOMAIN\user" }
     $path = "LDAP://$domain"
     if ($domain -in '.', $env:COMPUTERNAME) { $path = "WinNT://$env:COMPUTERNAME,computer" }
     if (-not $tell.password.plain) { Stop-Call 'invalid' 'no password came with the test' }

@@ -14,7 +14,9 @@ impl Faults {
     /// The reset that a write shall meet, if it has not been shown since it was asked for.
     pub fn take_reset(&self, host: &dyn Answers) -> Option<WireFault> {
         if let fault @ Some(WireFault::ResetBeforeWrite | WireFault::ResetAfterWrite) = host.wire_fault() {
-            fault.filter(|_| !self.shown.swap(true, Ordering::SeqCst))
+            let due = fault.filter(|_| !self.shown.swap(true, Ordering::SeqCst));
+            // The host forgets it too, so that it does not show again in the next process.
+            due.inspect(|fault| host.fault_shown(*fault))
         } else {
             self.shown.store(false, Ordering::SeqCst);
             None

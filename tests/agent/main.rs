@@ -1,0 +1,279 @@
+//! The agent's text, held to what every Windows Server from 2012 to 2019 has, and to rules of its own.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures, and what was skipped, are said aloud")]
+
+mod names;
+mod profile;
+mod rules;
+mod script;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use names::{Allowed, check};
+use profile::Profile;
+use script::{Complaint, Script};
+
+const AGENT: &str = include_str!("../../src/agent/agent.ps1");
+const BOOTSTRAP: &str = include_str!("../../src/agent/bootstrap.ps1");
+
+/// What hosts answer and are told, as Rust says it: the keys of the agent's data stand there.
+const HOST_CALLS: &[&str] = &[
+    include_str!("../../src/hostcall/answer.rs"),
+    include_str!("../../src/hostcall/config.rs"),
+    include_str!("../../src/hostcall/message.rs"),
+    include_str!("../../src/hostcall/read.rs"),
+    include_str!("../../src/hostcall/write.rs"),
+];
+
+/// Profiles by the name of their file.
+const WINDOWS: &[(&str, &str)] = &[
+    ("Server 2012", "2012.json"),
+    ("Server 2012 R2", "2012-r2.json"),
+    ("Server 2016", "2016.json"),
+    ("Server 2019", "2019.json"),
+];
+
+fn lines(complaints: &[Complaint]) -> String {
+    complaints.iter().map(|it| format!("{}: {}\n", it.line, it.what)).collect()
+}
+
+fn allowed() -> Allowed {
+    let words = HOST_CALLS.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let agent = Script::parse(AGENT);
+    let literals = agent.of_kind("key_expression").map(|key| agent.of(key).trim().to_owned());
+    let functions = agent.functions().into_iter().map(|(name, _)| name.to_lowercase()).collect();
+    let mut allowed =
+        Allowed { functions, keys: words.map(snake_case).chain(literals).collect(), ..Allowed::default() };
+    let list = include_str!("allowed.txt");
+    assert!(list.lines().count() <= 40, "the allow-list has more than 40 lines");
+    for line in list.lines() {
+        let (names, source) = line.split_once(" # ").expect("each line names its source behind a #");
+        assert!(source.len() > 10, "no source: {line}");
+        let (kind, names) = names.split_once(' ').expect("each line has a kind and names");
+        let into = match kind {
+            "type" => &mut allowed.types,
+            "member" => &mut allowed.members,
+            "key" => {
+                allowed.keys.extend(names.split_whitespace().map(str::to_owned));
+                continue;
+            }
+            other => panic!("{other} is no kind of name"),
+        };
+        into.extend(names.split_whitespace().map(str::to_lowercase));
+    }
+    allowed
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for (place, letter) in name.char_indices() {
+        if letter.is_ascii_uppercase() && place > 0 && !name.contains('_') {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The profiles, fetched where they are not there yet; `None`, said aloud, where they cannot be had.
+fn profiles() -> Option<Vec<Profile>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/powershell-profiles");
+    let fetched = Command::new("bash").arg("tests/agent/profiles").current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    if !fetched.as_ref().is_ok_and(|run| run.status.success()) {
+        let required = std::env::var_os("FARMHAND_REQUIRE_PROFILES").is_some();
+        assert!(!required, "the PowerShell profiles cannot be fetched: {fetched:?}");
+        eprintln!(
+            "SKIPPED: the PowerShell profiles cannot be fetched, so no name of the agent was checked: {fetched:?}"
+        );
+        return None;
+    }
+    Some(WINDOWS.iter().map(|(name, file)| Profile::open(name, &folder.join(file))).collect())
+}
+
+#[test]
+fn every_name_is_known_to_every_windows() {
+    let Some(profiles) = profiles() else { return };
+    let allowed = allowed();
+    let mut used = BTreeSet::new();
+    for (what, text) in [("agent.ps1", AGENT), ("bootstrap.ps1", BOOTSTRAP)] {
+        let script = Script::parse(text);
+        for profile in &profiles {
+            let checked = check(&script, profile, &allowed);
+            assert!(checked.complaints.is_empty(), "{what}:\n{}", lines(&checked.complaints));
+            let (known, listed) = (checked.known.len(), checked.allowed.len());
+            println!("{what} on {}: {known} names known to the profile, {listed} allowed by the list", profile.name);
+            used.extend(checked.allowed.iter().map(|name| name.to_lowercase()));
+        }
+    }
+    let listed: BTreeSet<String> = allowed.types.union(&allowed.members).cloned().collect();
+    let idle: Vec<&String> = listed.difference(&used).collect();
+    assert!(idle.is_empty(), "the allow-list names what nothing uses, or what every profile knows: {idle:?}");
+}
+
+#[test]
+fn the_scripts_keep_the_rules() {
+    for (what, text) in [("agent.ps1", AGENT), ("bootstrap.ps1", BOOTSTRAP)] {
+        let complaints = rules::check(&Script::parse(text));
+        assert!(complaints.is_empty(), "{what}:\n{}", lines(&complaints));
+    }
+}
+
+#[test]
+fn what_is_sent_is_small() {
+    let bytes = farmhand::agent::text().len();
+    println!("the agent as sent has {bytes} bytes, its digest is {}", farmhand::agent::sha256());
+    assert!(bytes <= 28 * 1024, "the agent as sent has {bytes} bytes");
+    let command = farmhand::agent::command_line();
+    let encoded = command.rsplit(' ').next().unwrap().len();
+    println!("the bootstrap on the command line has {encoded} characters");
+    assert!(encoded <= 1000, "the bootstrap on the command line has {encoded} characters");
+}
+
+/// Once stripped, each statement must still be one: no indentation, no lines of comments.
+#[test]
+fn what_is_sent_means_what_was_written() {
+    let shape = |text: &str| -> Vec<String> {
+        let script = Script::parse(text);
+        let leaves = script.nodes().into_iter().filter(|node| node.child_count() == 0 && node.kind() != "comment");
+        leaves.map(|node| script.of(node).trim().to_owned()).filter(|leaf| !leaf.is_empty()).collect()
+    };
+    assert_eq!(shape(farmhand::agent::text()), shape(AGENT));
+}
+
+/// The host pumps its input into a top-level loop over `$input`, and nowhere else.
+#[test]
+fn the_bootstrap_loops_over_its_input_at_the_top() {
+    let script = Script::parse(BOOTSTRAP);
+    let mut loops = script.of_kind("foreach_statement");
+    let pump = loops.next().unwrap();
+    assert!(script.of(pump).starts_with("foreach ($line in $input) {"));
+    assert!(loops.next().is_none());
+    assert!(script::above(pump).all(|outer| ["program", "statement_list"].contains(&outer.kind())));
+}
+
+/// The two constant tables name each call of the narrow waist, each carried out by a function of its own.
+#[test]
+fn the_tables_name_every_host_call() {
+    let script = Script::parse(AGENT);
+    let functions: BTreeSet<&str> = script.functions().into_iter().map(|(name, _)| name).collect();
+    let mut carried_out = BTreeSet::new();
+    for (variable, verb, source) in [("$Reads", "Read-", HOST_CALLS[3]), ("$Writes", "Write-", HOST_CALLS[4])] {
+        let table = script.table(variable);
+        let arms = source.split("\" ,").flat_map(|text| text.split("=> \"")).skip(1);
+        let wanted: BTreeSet<&str> = arms.filter_map(|arm| arm.split('"').next()).collect();
+        assert!(wanted.len() > 4);
+        assert_eq!(table.keys().map(String::as_str).collect::<BTreeSet<_>>(), wanted);
+        for function in table.values() {
+            assert!(function.starts_with(verb) && functions.contains(function.as_str()), "{function}");
+            assert!(carried_out.insert(function.clone()), "{function} carries out two calls");
+        }
+    }
+}
+
+/// Functions that only a write may reach are reached from the table of writes alone.
+#[test]
+fn no_read_reaches_a_write() {
+    let script = Script::parse(AGENT);
+    let functions = script.functions();
+    let called = |name: &str| -> BTreeSet<String> {
+        let bodies = functions.iter().filter(|(function, _)| *function == name);
+        let names = bodies.flat_map(|(_, node)| script::below(*node)).filter(|node| node.kind() == "command_name");
+        names.map(|node| script.of(node).to_owned()).collect()
+    };
+    let mut reached: BTreeSet<String> = script.table("$Reads").into_values().collect();
+    while let Some(more) = reached.iter().flat_map(|name| called(name)).find(|name| !reached.contains(name)) {
+        reached.insert(more);
+    }
+    let changing =
+        ["Install-WindowsFeature", "Restart-Computer", "Set-Acl", "Set-Edit", "Set-Attribute", "Save-History"];
+    let found: Vec<&str> = changing.into_iter().filter(|name| reached.contains(*name)).collect();
+    assert!(found.is_empty(), "reads reach {found:?}");
+    assert!(reached.iter().all(|name| !name.starts_with("Write-")), "reads reach {reached:?}");
+    assert!(reached.len() > 20, "the walk saw too little: {reached:?}");
+}
+
+fn broken(text: &str, expected: &str) {
+    let complaints = rules::check(&Script::parse(text));
+    assert!(complaints.iter().any(|it| it.what.contains(expected)), "{text:?} gave {complaints:?}");
+}
+
+#[test]
+fn a_script_that_breaks_a_rule_is_refused() {
+    assert_eq!(rules::check(&Script::parse("$a = Get-Date\n[void]$list.Add($plain)\n")), []);
+    broken("$a = 'caf\u{e9}'\n", "ASCII");
+    broken("$a = @'\nx\n'@\n", "here-string");
+    broken("$a = 'one\ntwo'\n", "several lines");
+    broken("Invoke-Expression $text\n", "Invoke-Expression");
+    broken("Add-Type -TypeDefinition $text\n", "Add-Type");
+    broken("$a = ConvertFrom-Json $text\n", "ConvertFrom-Json");
+    broken("$a = Get-FileHash $path\n", "Get-FileHash");
+    broken("[Reflection.Assembly]::LoadFrom($path)\n", "Reflection");
+    broken("[Activator]::CreateInstance($type)\n", "Activator");
+    broken("[Runtime.InteropServices.Marshal]::PtrToStringUni($p)\n", "InteropServices");
+    broken("$a = [string]::new('x')\n", "member new");
+    broken("$b = $list.Where({ $true })\n", "Where");
+    broken("$b = $list.ForEach({ $true })\n", "ForEach");
+    broken("$a = $error[0].InvocationInfo.Line\n", "InvocationInfo");
+    broken("class Pool { [string]$Name }\n", "5.0");
+    broken("enum Kind { A }\n", "5.0");
+    broken("ls C:\\\n", "no aliases");
+    broken("$x = $list | % { $_ }\n", "no");
+    broken("Set-Attribute $node $text.plain\n", "given to a command");
+    broken("$text.plain | Out-Null\n", "given to a command");
+    broken("New-Object Uri($plain)\n", "given to a command");
+    broken("Read-Thing $line\n", "given to a command");
+    broken("if ($a {\n", "no PowerShell");
+    broken(&format!("# {}\n", "x".repeat(130)), "120");
+    broken(&format!("function Get-Long {{\n{}}}\n", "$a = 1\n".repeat(40)), "42 lines");
+}
+
+/// A Windows that has little.
+const SMALL: &str = r#"{"Runtime": {
+    "Common": {"Parameters": {"ErrorAction": {}}, "ParameterAliases": {"ea": "ErrorAction"}},
+    "Modules": {"M": {"1.0": {"Cmdlets": {
+        "Get-Thing": {"Parameters": {"Name": {}}, "ParameterAliases": {"N": "Name"}},
+        "New-Object": {"Parameters": {"TypeName": {}}}
+    }, "Functions": null}}},
+    "Types": {
+        "TypeAccelerators": {"string": {"Type": "System.String"}},
+        "Assemblies": {"mscorlib": {"Types": {"System": {
+            "String": {
+                "Static": {"Methods": {"Join": {"ReturnType": "System.String", "OverloadParameters": [["A", "B"]]}}},
+                "Instance": {"Properties": {"Length": {"Type": "System.Int32"}}, "Constructors": [["A"]]}
+            },
+            "Int32": {"Instance": {"Methods": {"CompareTo": {"ReturnType": "System.Int32", "OverloadParameters": [["A"]]}}}}
+        }}}}
+    }
+}}"#;
+
+fn unknown(text: &str, expected: &str) {
+    let profile = Profile::read("small", SMALL.as_bytes());
+    let complaints = check(&Script::parse(text), &profile, &Allowed::default()).complaints;
+    assert!(complaints.iter().any(|it| it.what.contains(expected)), "{text:?} gave {complaints:?}");
+}
+
+#[test]
+fn a_name_that_windows_lacks_is_refused() {
+    let profile = Profile::read("small", SMALL.as_bytes());
+    let good = "Get-Thing -N 'x' -ErrorAction Ignore\n[string]::Join('a', 'b').Length.CompareTo(1)\n'x'.Length\n\
+                function Get-Own { $x = New-Object String('a'); $x.Length }\nGet-Own\n";
+    let checked = check(&Script::parse(good), &profile, &Allowed::default());
+    assert_eq!(lines(&checked.complaints), "");
+    assert!(checked.known.contains("system.string.length"));
+    unknown("Get-Other\n", "no command Get-Other");
+    unknown("Get-Thing -Path 'x'\n", "no parameter -Path");
+    unknown("$o = @{ Nome = 1 }\nGet-Thing @o\n", "no parameter Nome");
+    unknown("$o = @{ Name = 1 }\n$o.Size = 2\nGet-Thing @o\n", "no parameter Size");
+    unknown("[Uri]'x'\n", "no type Uri");
+    unknown("$x = New-Object Guid\n", "no type Guid");
+    unknown("$x = New-Object String('a', 'b')\n", "not made from 2");
+    unknown("[string]::Concat('a')\n", "no Concat");
+    unknown("[string]::Join('a')\n", "does not take 1");
+    unknown("$x = [string]::Join('a', 'b')\n$x.Size\n", "no Size");
+    unknown("[string]::Join('a', 'b').Length.Parse()\n", "system.int32 has no Parse");
+    unknown("$given.Frobnicate()\n", "nothing has a member Frobnicate");
+    unknown("$given.frobnicate\n", "neither a key of data");
+}

@@ -6,6 +6,7 @@ mod mistakes;
 mod place;
 mod properties;
 mod resolve;
+mod schema;
 mod secrets;
 mod tags;
 mod wording;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use load::{Loaded, Request, load};
 pub use place::Place;
+pub use schema::schema;
 pub use secrets::{SecretUse, missing_secrets};
 
 use crate::inventory::{Host, Inventory};

@@ -8,6 +8,8 @@ pub mod value;
 
 pub mod secret;
 
+pub mod xml;
+
 pub mod yaml;
 
 pub mod template;
@@ -20,4 +22,20 @@ pub mod inventory;
 
 pub mod playbook;
 
+pub mod plan;
+
+pub mod agent;
+
+pub mod http;
+
+pub mod transport;
+
+pub mod session;
+
+pub mod engine;
+
+pub mod report;
+
 pub mod lab;
+
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The `farmhand` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(farmhand::cli::main())
+}

@@ -41,12 +41,14 @@ impl ElementPath {
     }
 
     /// The same path, one child element further down.
+    #[must_use]
     pub fn child(mut self, name: &str) -> ElementPath {
         self.steps.push(Step::Child(name.to_owned()));
         self
     }
 
     /// The same path, one collection item further down, found by the attributes given.
+    #[must_use]
     pub fn item<const N: usize>(mut self, keys: [(&str, &str); N]) -> ElementPath {
         let keys = keys.map(|(name, value)| (name.to_owned(), value.to_owned()));
         self.steps.push(Step::Item(keys.into_iter().collect()));

@@ -1,6 +1,41 @@
 //! The lab: a simulated copy of the farm, reached over real sockets by real protocols.
 //!
-//! It answers host calls and knows no resource kinds.
+//! It answers host calls and knows no resource kinds. Each host is a folder of ordinary files that a person can read
+//! and edit; every batch reads them anew. See [`LabHost`] for what is in the folder.
+
+mod accounts;
+mod call_log;
+mod certificates;
+mod computer;
+mod drive;
+mod error;
+mod farm;
+mod faults;
+mod features;
+mod files;
+mod folder;
+mod host;
+pub mod iis;
+mod model;
+mod model_iis;
+mod schema;
+mod stock;
+mod utc;
+mod versions;
+
+pub use accounts::{Directory, Listed, Standing};
+pub use call_log::{Counts, LoggedBatch};
+pub use certificates::{Stores, issued_by_lab};
+pub use computer::Computer;
+pub use error::LabError;
+pub use farm::Lab;
+pub use faults::{Fault, Faults, UnknownFault};
+pub use features::HostFeatures;
+pub use folder::Folder;
+pub use host::{HostSpec, LabHost};
+pub use versions::{Build, Windows};
+
+pub mod wsman;
 
 use crate::hostcall::{Access, Batch, Replies};
 
@@ -12,6 +47,9 @@ pub trait Answers: Send + Sync {
 
     /// The fault that the host's wire shall show from now on, looked up before each message.
     fn wire_fault(&self) -> Option<WireFault>;
+
+    /// Says that a fault has shown on the wire, so that one that happens once is over.
+    fn fault_shown(&self, _: WireFault) {}
 }
 
 /// Faults of a host that show on the wire and not in its answers.

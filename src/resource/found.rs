@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::hostcall::answer::{Accounts, Certificates, Features, HostFacts, Runtime};
+use crate::hostcall::answer::{
+    Accounts, Certificate, Certificates, FeatureState, Features, HostFacts, PoolRuntime, RunState, Runtime, WasEvent,
+};
 use crate::hostcall::{Answer, Content, Element, ElementPath, MacForm, Read, Refusal, RefusalCode};
 use crate::value::{Secret, SecretRef};
 
-/// The answers of one host. Kinds ask it by the very question they put.
+/// The answers of one host to one batch of reads.
+#[derive(Clone, Copy)]
 pub struct Found<'a> {
-    answers: &'a IndexMap<Read, Answer>,
+    answers: &'a [(Read, Answer)],
     macs: &'a SecretMacs,
 }
 
@@ -35,16 +36,8 @@ pub enum Verdict {
 
 impl<'a> Found<'a> {
     /// Puts answers and MACs side by side.
-    pub fn new(answers: &'a IndexMap<Read, Answer>, macs: &'a SecretMacs) -> Found<'a> {
+    pub fn new(answers: &'a [(Read, Answer)], macs: &'a SecretMacs) -> Found<'a> {
         Found { answers, macs }
-    }
-
-    /// The element at a path; `None` where there is none.
-    ///
-    /// # Errors
-    /// When the host refused to say.
-    pub fn config(&self, at: &ElementPath) -> Result<Option<Element>, Refusal> {
-        self.answer(&Read::IisConfig { at: at.clone(), mac: MacForm::Exact })
     }
 
     /// The host's facts.
@@ -52,39 +45,61 @@ impl<'a> Found<'a> {
     /// # Errors
     /// When the host refused to say.
     pub fn host(&self) -> Result<HostFacts, Refusal> {
-        self.required(&Read::HostFacts)
+        self.read("host_facts", |read| matches!(read, Read::HostFacts))
     }
 
-    /// The state of features.
+    /// The element at a path; `None` where there is none.
     ///
     /// # Errors
     /// When the host refused to say.
-    pub fn features(&self, names: &[String]) -> Result<Features, Refusal> {
-        self.required(&Read::Features { names: names.to_vec() })
+    pub fn config(&self, at: &ElementPath) -> Result<Option<Element>, Refusal> {
+        self.answer("iis_config", |read| matches!(read, Read::IisConfig { at: asked, .. } if asked == at))
     }
 
-    /// The state of pools and sites.
+    /// The state of a feature.
     ///
     /// # Errors
     /// When the host refused to say.
-    pub fn runtime(&self, pools: &[String], sites: &[String]) -> Result<Option<Runtime>, Refusal> {
-        self.answer(&Read::IisRuntime { pools: pools.to_vec(), sites: sites.to_vec() })
+    pub fn feature(&self, name: &str) -> Result<FeatureState, Refusal> {
+        let features: Features = self.read("features", |read| matches!(read, Read::Features { .. }))?;
+        features.0.get(name).copied().ok_or_else(|| misanswered("features", &format!("it lacks `{name}`")))
+    }
+
+    /// A pool as WAS sees it; `None` where WAS has none of that name.
+    ///
+    /// # Errors
+    /// When the host refused to say.
+    pub fn pool(&self, name: &str) -> Result<Option<PoolRuntime>, Refusal> {
+        Ok(self.runtime()?.pools.remove(name))
+    }
+
+    /// A site as WAS sees it; `None` where WAS has none of that name.
+    ///
+    /// # Errors
+    /// When the host refused to say.
+    pub fn site(&self, name: &str) -> Result<Option<RunState>, Refusal> {
+        Ok(self.runtime()?.sites.remove(name))
+    }
+
+    /// What WAS logged about a pool of late.
+    pub fn events(&self, pool: &str) -> Vec<WasEvent> {
+        let events = self.runtime().map(|runtime| runtime.events).unwrap_or_default();
+        events.into_iter().filter(|event| event.pool.eq_ignore_ascii_case(pool)).collect()
     }
 
     /// The certificates of a store.
     ///
     /// # Errors
     /// When the host refused to say.
-    pub fn certificates(&self, store: &str) -> Result<Certificates, Refusal> {
-        self.required(&Read::Certificates { store: store.to_owned() })
+    pub fn certificates(&self, store: &str) -> Result<Vec<Certificate>, Refusal> {
+        let asked = |read: &Read| matches!(read, Read::Certificates { store: asked } if asked == store);
+        self.read::<Certificates>("certificates", asked).map(|certificates| certificates.0)
     }
 
-    /// The accounts behind names.
-    ///
-    /// # Errors
-    /// When the host refused to say.
-    pub fn accounts(&self, names: &[String]) -> Result<Accounts, Refusal> {
-        self.required(&Read::Accounts { names: names.to_vec() })
+    /// The name that Windows gives back for an account; `None` where it knows none or could not be asked.
+    pub fn account_name(&self, name: &str) -> Option<String> {
+        let accounts: Accounts = self.read("accounts", |read| matches!(read, Read::Accounts { .. })).ok()?;
+        accounts.0.get(name)?.as_ref().map(|account| account.name.clone())
     }
 
     /// Whether a secret attribute holds the desired secret.
@@ -111,26 +126,27 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn required<T: DeserializeOwned>(&self, read: &Read) -> Result<T, Refusal> {
-        self.answer(read)?.ok_or_else(|| misanswered(read, "the host says there is none"))
+    fn runtime(&self) -> Result<Runtime, Refusal> {
+        self.read("iis_runtime", |read| matches!(read, Read::IisRuntime { .. }))
     }
 
-    fn answer<T: DeserializeOwned>(&self, read: &Read) -> Result<Option<T>, Refusal> {
-        match self.answers.get(read) {
-            Some(Answer::Present(value)) => {
-                T::deserialize(value).map(Some).map_err(|error| misanswered(read, &error.to_string()))
+    fn read<T: DeserializeOwned>(&self, name: &str, asked: impl Fn(&Read) -> bool) -> Result<T, Refusal> {
+        self.answer(name, asked)?.ok_or_else(|| misanswered(name, "the host says there is none"))
+    }
+
+    fn answer<T: DeserializeOwned>(&self, name: &str, asked: impl Fn(&Read) -> bool) -> Result<Option<T>, Refusal> {
+        match self.answers.iter().find(|(read, _)| asked(read)) {
+            Some((_, Answer::Present(value))) => {
+                T::deserialize(value).map(Some).map_err(|error| misanswered(name, &error.to_string()))
             }
-            Some(Answer::Absent {}) => Ok(None),
-            Some(Answer::Refused(refusal)) => Err(refusal.clone()),
-            None => Err(misanswered(read, "it was never asked")),
+            Some((_, Answer::Absent {})) => Ok(None),
+            Some((_, Answer::Refused(refusal))) => Err(refusal.clone()),
+            None => Err(misanswered(name, "it was never asked")),
         }
     }
 }
 
-fn misanswered(read: &Read, why: &str) -> Refusal {
-    Refusal {
-        code: RefusalCode::Failed,
-        text: format!("no use can be made of the answer to `{}`: {why}", read.name()),
-        hresult: None,
-    }
+fn misanswered(name: &str, why: &str) -> Refusal {
+    let text = format!("no use can be made of the answer to `{name}`: {why}");
+    Refusal { code: RefusalCode::Failed, text, hresult: None }
 }

@@ -80,6 +80,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+    /// See [`Resource::symptoms`].
+    fn symptoms(&self, found: &Found) -> Vec<String>;
 }
 
 /// The erased form of a resource.
@@ -126,6 +128,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
         self.0.disturbs(found, changes)
+    }
+
+    fn symptoms(&self, found: &Found) -> Vec<String> {
+        self.0.symptoms(found)
     }
 }
 

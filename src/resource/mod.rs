@@ -3,9 +3,15 @@
 //! A kind says what to look at, tells what was found in the desired value's own words, and says what to change.
 //! It compares nothing, contacts nothing and cannot fail.
 
+mod binding;
+mod certificate;
 mod found;
+mod identity;
 mod kind;
+mod mirror;
+mod pool_values;
 mod reads;
+mod was;
 mod writes;
 
 use schemars::JsonSchema;
@@ -64,6 +70,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
 
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+
+    /// What the host itself says about why a change did not take, in plain words.
+    fn symptoms(&self, _: &Found) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a change does to something that is running, from least to most.
@@ -121,6 +132,22 @@ macro_rules! kinds {
     };
 }
 
+/// Names of pools and sites: what IIS refuses in them, and what would break addresses.
+fn check_object_name(name: &str, problems: &mut Problems) {
+    let wrong = name.chars().find(|c| c.is_control() || "\\/?;:@&=+$,|\"<>*[]".contains(*c));
+    if name.trim().is_empty() || name.len() > 64 {
+        problems.add("name", format!("`{name}` cannot be a name"), "1 to 64 characters");
+    } else if let Some(wrong) = wrong {
+        problems.add(
+            "name",
+            format!("a name in IIS cannot hold {wrong:?}"),
+            "letters, digits, blanks, `-`, `_` and `.`",
+        );
+    }
+}
+
 kinds! {
+    iis_app_pool::IisAppPool,
+    iis_site::IisSite,
     windows_feature::WindowsFeature,
 }

@@ -4,23 +4,61 @@ use indexmap::IndexSet;
 
 use crate::hostcall::{ElementPath, MacForm, Read};
 
-/// Questions to one host, in order of first mention.
+/// Questions to one host. Those that Windows answers for many names at once are asked once for all names.
 #[derive(Clone, Debug, Default)]
-pub struct Reads(IndexSet<Read>);
+pub struct Reads {
+    features: IndexSet<String>,
+    pools: IndexSet<String>,
+    sites: IndexSet<String>,
+    accounts: IndexSet<String>,
+    others: IndexSet<Read>,
+}
 
 impl Reads {
-    /// Adds a question, unless it is there already.
-    pub fn ask(&mut self, read: Read) {
-        self.0.insert(read);
+    /// Asks for the state of features; a query of them takes a real server seconds, so there is one.
+    pub fn features(&mut self, names: &[String]) {
+        self.features.extend(names.iter().cloned());
     }
 
     /// Asks for an element of IIS configuration, secrets told exactly.
     pub fn config(&mut self, at: ElementPath) {
-        self.ask(Read::IisConfig { at, mac: MacForm::Exact });
+        self.others.insert(Read::IisConfig { at, mac: MacForm::Exact });
     }
 
-    /// The questions.
+    /// Asks for the state of a pool.
+    pub fn pool(&mut self, name: &str) {
+        self.pools.insert(name.to_owned());
+    }
+
+    /// Asks for the state of a site.
+    pub fn site(&mut self, name: &str) {
+        self.sites.insert(name.to_owned());
+    }
+
+    /// Asks for the account behind a name.
+    pub fn account(&mut self, name: &str) {
+        self.accounts.insert(name.to_owned());
+    }
+
+    /// Asks for the certificates of a store.
+    pub fn certificates(&mut self, store: &str) {
+        self.others.insert(Read::Certificates { store: store.to_owned() });
+    }
+
+    /// The questions as one batch; the host's facts come first, always.
     pub fn into_vec(self) -> Vec<Read> {
-        self.0.into_iter().collect()
+        let list = |names: IndexSet<String>| names.into_iter().collect::<Vec<_>>();
+        let mut reads = vec![Read::HostFacts];
+        if !self.features.is_empty() {
+            reads.push(Read::Features { names: list(self.features) });
+        }
+        reads.extend(self.others);
+        if !self.pools.is_empty() || !self.sites.is_empty() {
+            reads.push(Read::IisRuntime { pools: list(self.pools), sites: list(self.sites) });
+        }
+        if !self.accounts.is_empty() {
+            reads.push(Read::Accounts { names: list(self.accounts) });
+        }
+        reads
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes};
 use crate::hostcall::answer::FeatureState;
-use crate::hostcall::{Read, Refusal, Write};
+use crate::hostcall::{Refusal, Write};
 use crate::value::Changes;
 
 /// Windows features that shall be installed, all in one servicing operation.
@@ -83,13 +83,12 @@ reboot: if_needed
     }
 
     fn reads(&self, reads: &mut Reads) {
-        reads.ask(Read::Features { names: self.names.clone() });
+        reads.features(&self.names);
     }
 
     fn conflicts(&self, found: &Found, problems: &mut Problems) {
-        let Ok(features) = found.features(&self.names) else { return };
         for (index, name) in self.names.iter().enumerate() {
-            if features.0.get(name) == Some(&FeatureState::Unknown) {
+            if found.feature(name) == Ok(FeatureState::Unknown) {
                 problems.add(
                     &format!("names[{index}]"),
                     format!("this Windows has no feature `{name}`"),
@@ -100,16 +99,17 @@ reboot: if_needed
     }
 
     fn seen(&self, found: &Found) -> Result<Option<Self>, Refusal> {
-        let features = found.features(&self.names)?;
-        let installed = |name: &&String| features.0.get(*name) == Some(&FeatureState::Installed);
-        Ok(Some(WindowsFeature { names: self.names.iter().filter(installed).cloned().collect(), ..self.clone() }))
+        let mut installed = Vec::new();
+        for name in &self.names {
+            if found.feature(name)? == FeatureState::Installed {
+                installed.push(name.clone());
+            }
+        }
+        Ok(Some(WindowsFeature { names: installed, ..self.clone() }))
     }
 
     fn writes(&self, found: &Found, _: &Changes, writes: &mut Writes) {
-        let features = found.features(&self.names).ok();
-        let installed = |name: &&String| {
-            features.as_ref().is_some_and(|features| features.0.get(*name) == Some(&FeatureState::Installed))
-        };
+        let installed = |name: &&String| found.feature(name) == Ok(FeatureState::Installed);
         writes.add(
             Phase::Features,
             Write::InstallFeatures {
@@ -121,11 +121,14 @@ reboot: if_needed
         writes.reboot_allowed |= self.reboot == Some(Reboot::IfNeeded);
     }
 
-    fn disturbs(&self, _: &Found, _: &Changes) -> Disturbance {
-        // Installing features for HTTP can bounce http.sys and with it every site.
+    fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
+        // A server without IIS serves nothing yet; on one with it, installing features can bounce http.sys and every site.
+        let serves = found.host().is_ok_and(|host| host.iis.is_some());
         match self.reboot {
+            _ if changes.is_empty() => Disturbance::None,
             Some(Reboot::IfNeeded) => Disturbance::Reboots,
-            Some(Reboot::Never) | None => Disturbance::Restarts,
+            Some(Reboot::Never) | None if serves => Disturbance::Restarts,
+            Some(Reboot::Never) | None => Disturbance::None,
         }
     }
 }

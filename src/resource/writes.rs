@@ -6,8 +6,6 @@ use crate::hostcall::{Control, ControlTarget, Edit, Expected, Write};
 /// Writes within a stage run in this order; within a phase, in the order of steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Windows features: the end of a stage.
-    Features,
     /// Files, folders and rights.
     Files,
     /// Proof of a new password, before any configuration holds it.
@@ -16,6 +14,8 @@ pub enum Phase {
     Commit,
     /// Start, stop, recycle.
     Control,
+    /// Windows features: the end of a stage.
+    Features,
 }
 
 /// Wanted writes.

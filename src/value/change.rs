@@ -47,7 +47,7 @@ pub fn diff(desired: &Value, actual: Option<&Value>) -> Changes {
 fn walk(path: &str, desired: &Value, actual: &Value, changes: &mut Vec<Change>) {
     match desired {
         Value::Null => {}
-        Value::Object(properties) if !is_secret(desired) => {
+        Value::Object(properties) if !is_secret(desired) && matches!(actual, Value::Object(_) | Value::Null) => {
             for (name, value) in properties {
                 let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 walk(&below, value, actual.get(name).unwrap_or(&Value::Null), changes);
@@ -68,24 +68,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(desired: Value, actual: Option<Value>, expected: &[&str]) {
-        let changes = diff(&desired, actual.as_ref());
+    fn check(desired: &Value, actual: Option<&Value>, expected: &[&str]) {
+        let changes = diff(desired, actual);
         let paths: Vec<&str> = changes.0.iter().map(|change| change.property.as_str()).collect();
         assert_eq!(paths, expected);
     }
 
     #[test]
     fn only_what_is_desired_and_differs_is_a_change() {
-        check(json!({"a": 1, "b": {"c": "x"}}), Some(json!({"a": 1, "b": {"c": "x", "d": 9}, "e": 3})), &[]);
-        check(json!({"a": 1, "b": {"c": "x"}}), Some(json!({"a": 2, "b": {"c": "y"}})), &["a", "b.c"]);
-        check(json!({"a": 1, "b": null}), None, &["a"]);
-        check(json!({"a": [1, 2]}), Some(json!({"a": [2, 1]})), &["a"]);
+        check(&json!({"a": 1, "b": {"c": "x"}}), Some(&json!({"a": 1, "b": {"c": "x", "d": 9}, "e": 3})), &[]);
+        check(&json!({"a": 1, "b": {"c": "x"}}), Some(&json!({"a": 2, "b": {"c": "y"}})), &["a", "b.c"]);
+        check(&json!({"a": 1, "b": null}), None, &["a"]);
+        check(&json!({"a": [1, 2]}), Some(&json!({"a": [2, 1]})), &["a"]);
     }
 
     #[test]
     fn a_secret_is_one_property() {
         let desired = json!({"password": {"secret()": {"store": "age", "name": "svc"}}});
-        check(desired.clone(), Some(json!({"password": "differs"})), &["password"]);
-        check(desired.clone(), Some(desired), &[]);
+        check(&desired, Some(&json!({"password": "differs"})), &["password"]);
+        check(&desired, Some(&desired), &[]);
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -90,16 +91,19 @@ impl SecretValue {
 /// A secret-typed property. In a playbook it is `"{{ secret('name') }}"` and nothing else; a literal is refused.
 ///
 /// What was found is told in the same type: the desired reference back when it is equal, else how it differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Secret {
     /// The secret of this name.
     #[serde(rename = "secret()")]
     Named(SecretRef),
+    /// There shall be none, or there is none: a managed account's password is the domain's business.
+    #[serde(rename = "none")]
+    None,
     /// Found, and not the desired one.
-    #[serde(rename = "differs", skip_deserializing)]
+    #[serde(rename = "differs")]
     Differs,
     /// Found, and the host itself cannot decrypt it (a cloned image).
-    #[serde(rename = "unreadable", skip_deserializing)]
+    #[serde(rename = "unreadable")]
     Unreadable,
 }
 
@@ -108,8 +112,50 @@ impl Secret {
     pub fn reference(&self) -> Option<&SecretRef> {
         match self {
             Secret::Named(reference) => Some(reference),
-            Secret::Differs | Secret::Unreadable => None,
+            Secret::None | Secret::Differs | Secret::Unreadable => None,
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        struct Reference;
+        impl<'de> Visitor<'de> for Reference {
+            type Value = Secret;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("a reference to a secret, \"{{ secret('name') }}\"")
+            }
+
+            // The literal is left out of every message: it may well be the password.
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Secret, E> {
+                Err(E::custom("a secret is not written into a playbook; write \"{{ secret('name') }}\""))
+            }
+
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Secret, E> {
+                self.visit_str("")
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Secret, E> {
+                self.visit_str("")
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Secret, E> {
+                self.visit_str("")
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Secret, E> {
+                self.visit_str("")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
+                match map.next_entry::<String, SecretRef>()? {
+                    Some((mark, reference)) if mark == SecretRef::MARK => Ok(Secret::Named(reference)),
+                    _ => Err(de::Error::custom("this is not a reference to a secret; write \"{{ secret('name') }}\"")),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reference)
     }
 }
 
@@ -130,6 +176,17 @@ impl JsonSchema for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_reference_is_a_secret_and_a_literal_is_never_repeated() {
+        let read = |text: &str| serde_json::from_str::<Secret>(text).map_err(|error| error.to_string());
+        let named = read(r#"{"secret()": {"store": "age", "name": "svc"}}"#).unwrap();
+        assert_eq!(named.reference().map(|reference| reference.name.as_str()), Some("svc"));
+        for literal in ["\"hunter2\"", "12345", "{\"hunter2\": 1}"] {
+            let message = read(literal).unwrap_err();
+            assert!(!message.contains("hunter2") && !message.contains("12345"), "{message}");
+        }
+    }
 
     #[test]
     fn a_name_reads_as_it_is_shown_and_cannot_leave_its_folder() {

@@ -1,0 +1,68 @@
+//! Both ends of the wire, for trying each against software of other people.
+//!
+//! `wire serve` starts a lab host that answers no questions, prints its address and runs until its input ends.
+//! `wire look HOST:PORT USER` logs in there and asks one question. The password is in `WIRE_PASSWORD`.
+
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use farmhand::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply};
+use farmhand::lab::wsman::{Account, Accounts, Settings, WsManServer};
+use farmhand::lab::{Answers, WireFault};
+use farmhand::session::{ReadSession, Settings as SessionSettings};
+use farmhand::transport::winrm::{self, Target, WinRm};
+use farmhand::transport::{Transport, log_filter};
+use farmhand::value::SecretValue;
+
+/// A host that refuses every call.
+struct Mute;
+
+impl Answers for Mute {
+    fn reply(&self, _: Access, batch: &Batch) -> Replies {
+        let refusal =
+            || Refusal { code: RefusalCode::Unsupported, text: "this host is mute".to_owned(), hresult: None };
+        let replies = batch.calls.iter().map(|call| match call {
+            Call::Ask(_) => Reply::Answer(Answer::Refused(refusal())),
+            Call::Tell(_) => Reply::Outcome(Outcome::Failed(refusal())),
+        });
+        Replies { id: batch.id, replies: replies.collect() }
+    }
+
+    fn wire_fault(&self) -> Option<WireFault> {
+        None
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_env_filter(log_filter(3)).with_writer(std::io::stderr).init();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let password = SecretValue::new(std::env::var("WIRE_PASSWORD")?);
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["serve"] => serve(password).await,
+        ["look", address, user] => look(address, user, password).await,
+        _ => anyhow::bail!("say `serve` or `look HOST:PORT USER`"),
+    }
+}
+
+async fn serve(password: SecretValue) -> anyhow::Result<()> {
+    let accounts = Accounts(vec![Account { domain: "LAB".to_owned(), user: "operator".to_owned(), password }]);
+    let server = WsManServer::bind(Arc::new(Mute), Arc::new(accounts), Settings::new("WEB01")).await?;
+    writeln!(std::io::stdout(), "{}", server.address())?;
+    std::io::stdout().flush()?;
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    Ok(())
+}
+
+async fn look(address: &str, user: &str, password: SecretValue) -> anyhow::Result<()> {
+    let (host, port) = address.split_once(':').ok_or_else(|| anyhow::anyhow!("an address is HOST:PORT"))?;
+    let account = Arc::new(winrm::Account::new(user, password));
+    let target = Target { host: host.to_owned(), port: port.parse()?, account };
+    let transport = Transport::WinRm(Box::new(WinRm::new(target)));
+    let mut session = ReadSession::open(transport, SessionSettings::new(Nonce("0".repeat(64)))).await?;
+    let answers = session.observe(&[Read::HostFacts]).await;
+    let (traffic, closed) = session.close().await;
+    writeln!(std::io::stdout(), "{} in {} requests", serde_json::to_string(&answers?)?, traffic.requests)?;
+    closed?;
+    Ok(())
+}

@@ -1,0 +1,913 @@
+# The agent: answers host calls on Windows PowerShell 3.0 to 5.1.
+#
+# The same bytes go to every host; comments and indentation are stripped on the way. The bootstrap collects the text
+# from its input, runs it once, and then calls Receive-AgentLine for each further line, which it holds in $line.
+#
+# Secrets. PowerShell's module logging (event 4103) records the arguments of commands, piped objects included, and an
+# error message may quote a value. So a line, and whatever a `plain` in it holds, is given to .NET methods and
+# properties alone: never to a cmdlet, never to a parameter of a function, never to a pipeline. That is why the agent
+# reads JSON itself. What calls are made of are hashtables, which log as their type's name.
+#
+# Output. Nothing may reach the success stream; answers go to the raw stdout stream, one write for each batch.
+
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$WarningPreference = 'SilentlyContinue'
+# Besides: Access, Hello, Mac, Secrets, Wrote and Server of the batch at hand, Tokens and Next of the line at hand.
+$Agent = @{
+    Culture = (Get-Culture).Name
+    Utf8 = (New-Object Text.UTF8Encoding($false))
+    Config = "$env:windir\System32\inetsrv\config"
+    Library = "$env:windir\System32\inetsrv\Microsoft.Web.Administration.dll"
+}
+[Threading.Thread]::CurrentThread.CurrentCulture = [Globalization.CultureInfo]::InvariantCulture
+
+$Reads = @{
+    host_facts = 'Read-HostFacts'
+    features = 'Read-Features'
+    iis_config = 'Read-IisConfig'
+    iis_runtime = 'Read-IisRuntime'
+    files = 'Read-Files'
+    certificates = 'Read-Certificates'
+    accounts = 'Read-Accounts'
+    http = 'Read-Http'
+}
+$Writes = @{
+    install_features = 'Write-Features'
+    reboot = 'Write-Reboot'
+    iis_commit = 'Write-IisCommit'
+    iis_control = 'Write-IisControl'
+    put_tree = 'Write-Tree'
+    test_logon = 'Write-LogonTest'
+}
+$Absent = @{ absent = @{} }
+$Done = @{ done = $null }
+
+# --- the protocol ---
+
+# Takes the line in $line: the hello first, then batches. A line that is no JSON ends the agent without a word,
+# since words could quote it.
+function Receive-AgentLine {
+    try {
+        $message = Read-Line
+        if ($Agent.Access) { Invoke-Batch $message } else { Set-Hello $message }
+    } catch {
+        exit 3
+    }
+}
+
+function Set-Hello($message) {
+    if ($message.hello -ne 1) { exit 4 }
+    $Agent.Access = if ($message.access -ceq 'read_write') { 'read_write' } else { 'read_only' }
+    $digest = Get-Sha256 $Agent.Utf8.GetBytes($agentText)
+    $Agent.Hello = (Format-Json @{ hello = 1; agent = $digest; access = $Agent.Access }) + "`n"
+}
+
+# Carries out a batch and writes its replies, behind the hello where that has not been answered yet.
+function Invoke-Batch($batch) {
+    $Agent.Mac = New-Object Security.Cryptography.HMACSHA256
+    $Agent.Mac.Key = ConvertFrom-Hex $batch.nonce
+    $Agent.Wrote = $false
+    $Agent.Secrets = New-Object Collections.ArrayList
+    $mutex = $null
+    $outcome = $Done
+    $replies = @()
+    try {
+        foreach ($call in $batch.calls) {
+            if ($call.ask) {
+                $replies += @{ answer = (Invoke-Read $call.ask) }
+                continue
+            }
+            if (-not $outcome.ContainsKey('done')) { $outcome = @{ skipped = @{} } } else {
+                if (-not $mutex -and $Agent.Access -ceq 'read_write') { $mutex = Lock-Host }
+                $outcome = Invoke-Write $call.tell $mutex
+            }
+            $replies += @{ outcome = $outcome }
+        }
+    } finally {
+        Close-Server
+        if ($mutex -is [Threading.Mutex]) { $mutex.ReleaseMutex(); $mutex.Dispose() }
+    }
+    $text = $Agent.Hello + (Format-Json @{ id = $batch.id; replies = $replies }) + "`n"
+    $Agent.Hello = ''
+    $stream = [Console]::OpenStandardOutput()
+    $stream.Write([Text.Encoding]::ASCII.GetBytes($text), 0, $text.Length)
+    $stream.Flush()
+}
+
+# Holds the host for the length of a mutating batch. Gives the mutex, or the refusal.
+function Lock-Host {
+    try {
+        $mutex = New-Object Threading.Mutex($false, 'Global\farmhand')
+        try { $held = $mutex.WaitOne(60000) } catch [Threading.AbandonedMutexException] { $held = $true }
+        if ($held) { return $mutex }
+        Stop-Call 'locked' 'another farmhand has been changing this host for a minute'
+    } catch {
+        ConvertTo-Refusal $_
+    }
+}
+
+function Invoke-Read($ask) {
+    try {
+        if (-not $Reads.ContainsKey($ask.read)) { Stop-Call 'unsupported' 'the agent has no such read' }
+        & $Reads[$ask.read] $ask
+    } catch {
+        @{ refused = (ConvertTo-Refusal $_) }
+    }
+}
+
+function Invoke-Write($tell, $mutex) {
+    try {
+        if ($Agent.Access -cne 'read_write') { Stop-Call 'read_only' 'this session may only read' }
+        if ($mutex -isnot [Threading.Mutex]) { return @{ failed = $mutex } }
+        if (-not $Writes.ContainsKey($tell.write)) { Stop-Call 'unsupported' 'the agent has no such write' }
+        $Agent.Wrote = $true
+        & $Writes[$tell.write] $tell
+    } catch {
+        @{ failed = (ConvertTo-Refusal $_) }
+    }
+}
+
+# --- refusals ---
+
+function Stop-Call($code, $text, $hresult) {
+    $problem = New-Object InvalidOperationException($text)
+    $problem.Data['code'] = $code
+    $problem.Data['hresult'] = $hresult
+    throw $problem
+}
+
+# An error as a refusal. Its own message alone: the line of script that failed is nobody's business, and a secret that
+# came with the batch is blotted out wherever a message quotes it.
+function ConvertTo-Refusal($record) {
+    $cause = $record.Exception.GetBaseException()
+    $text = $cause.Message
+    foreach ($secret in $Agent.Secrets) { $text = $text.Replace($secret, '***') }
+    $text = [regex]::Replace($text, '\s+', ' ').Trim()
+    if ($text.Length -gt 600) { $text = $text.Substring(0, 600) }
+    $refusal = @{ code = $cause.Data['code']; text = $text }
+    $hresult = $cause.Data['hresult']
+    if (-not $refusal.code) {
+        $hresult = '0x{0:X8}' -f $cause.HResult
+        if ($cause.NativeErrorCode) { $hresult = '0x8007{0:X4}' -f $cause.NativeErrorCode }
+        $refusal.code = Get-Code $hresult
+        if ($cause -is [Management.Automation.CommandNotFoundException]) { $refusal.code = 'unsupported' }
+    }
+    if ($hresult) { $refusal.hresult = $hresult }
+    $refusal
+}
+
+function Get-Code($hresult) {
+    switch -Regex ($hresult) {
+        '80070(005|522)' { return 'denied' }
+        '8007002[01]' { return 'locked' }
+        '800700(0D|7B)' { return 'invalid' }
+        '80070032|80040154' { return 'unsupported' }
+        '800F(081F|090[67]|0954)' { return 'source_missing' }
+        '800700(70|27)' { return 'disk_full' }
+        '80070BC[29]' { return 'reboot_pending' }
+        '80070(00[23]|490|534)' { return 'unknown' }
+        default { return 'failed' }
+    }
+}
+
+# --- JSON ---
+
+# Reads $line. Objects become hashtables. Commas and colons are passed over: what wrote the line sets them right.
+function Read-Line {
+    $pattern = '\G[\s,:]*(?:([{}\[\]])|"([^"\\]*(?:\\.[^"\\]*)*)"|(-?\d+)|(true|false|null))'
+    $Agent.Tokens = [regex]::Matches($line, $pattern)
+    $Agent.Next = 0
+    Read-JsonValue
+    if ($Agent.Next -ne $Agent.Tokens.Count) { throw 'no JSON' }
+}
+
+function Read-JsonValue {
+    $token = $Agent.Tokens[$Agent.Next++]
+    if ($token.Groups[2].Success) { return [regex]::Unescape($token.Groups[2].Value) }
+    if ($token.Groups[3].Success) { return [long]$token.Groups[3].Value }
+    switch ($token.Groups[1].Value + $token.Groups[4].Value) {
+        '{' { return Read-JsonObject }
+        '[' { return , (Read-JsonArray) }
+        'true' { return $true }
+        'false' { return $false }
+        'null' { return $null }
+    }
+    throw 'no JSON'
+}
+
+function Read-JsonObject {
+    $object = @{}
+    while ($Agent.Tokens[$Agent.Next].Groups[1].Value -ne '}') {
+        $key = Read-JsonValue
+        $object[$key] = Read-JsonValue
+    }
+    $Agent.Next++
+    $object
+}
+
+function Read-JsonArray {
+    $items = New-Object Collections.ArrayList
+    while ($Agent.Tokens[$Agent.Next].Groups[1].Value -ne ']') {
+        $item = Read-JsonValue
+        [void]$items.Add($item)
+    }
+    $Agent.Next++
+    , $items
+}
+
+function Format-Json($value) {
+    if ($null -eq $value) { return 'null' }
+    if ($value -is [bool]) { return "$value".ToLowerInvariant() }
+    if ($value -is [string]) { return Format-JsonText $value }
+    if ($value -is [Collections.IDictionary]) {
+        $parts = foreach ($entry in $value.GetEnumerator()) {
+            (Format-JsonText $entry.Key) + ':' + (Format-Json $entry.Value)
+        }
+        return '{' + ($parts -join ',') + '}'
+    }
+    if ($value -is [Collections.IEnumerable]) {
+        $parts = foreach ($item in $value) { Format-Json $item }
+        return '[' + ($parts -join ',') + ']'
+    }
+    [string]$value
+}
+
+# Half a surrogate pair, as cutting text leaves behind, is no text in JSON.
+function Format-JsonText($text) {
+    $half = '[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]'
+    $text = [regex]::Replace($text, $half, [string][char]0xFFFD)
+    $text = $text.Replace('\', '\\').Replace('"', '\"').Replace("`r", '\r').Replace("`n", '\n').Replace("`t", '\t')
+    '"' + [regex]::Replace($text, '[^ -~]', { param($match) '\u{0:x4}' -f [int][char]$match.Value }) + '"'
+}
+
+# --- small things ---
+
+function ConvertFrom-Hex($text) {
+    $bytes = New-Object byte[] ($text.Length / 2)
+    for ($at = 0; $at -lt $bytes.Length; $at++) { $bytes[$at] = [Convert]::ToByte($text.Substring(2 * $at, 2), 16) }
+    , $bytes
+}
+
+function ConvertTo-Hex($bytes) {
+    [BitConverter]::ToString($bytes).Replace('-', '').ToLowerInvariant()
+}
+
+# SHA-256 by the provider that a FIPS policy allows.
+function Get-Sha256($content) {
+    ConvertTo-Hex ((New-Object Security.Cryptography.SHA256CryptoServiceProvider).ComputeHash($content))
+}
+
+function ConvertTo-Utc($time) {
+    $time.ToUniversalTime().ToString('s') + 'Z'
+}
+
+# A map whose keys keep their order and their letter case.
+function New-Map {
+    New-Object Collections.Specialized.OrderedDictionary
+}
+
+function Expand-Path($path) {
+    $full = [Environment]::ExpandEnvironmentVariables($path)
+    if ($full -like '\\*') { Stop-Call 'denied' "$path is on another machine" '0x80070005' }
+    if ($full -notmatch '^[a-z]:\\') { Stop-Call 'invalid' "$path is not an absolute path" '0x8007007B' }
+    $full
+}
+
+function Get-Registry($key, $name) {
+    $item = Get-Item "HKLM:\$key" -ErrorAction Ignore
+    if ($item) { $item.GetValue($name) }
+}
+
+# --- host_facts ---
+
+function Read-HostFacts {
+    $os = Get-CimInstance Win32_OperatingSystem
+    $computer = Get-CimInstance Win32_ComputerSystem
+    $user = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent()
+    @{ present = @{
+        computer = $os.CSName
+        domain = $(if ($computer.PartOfDomain) { $computer.Domain })
+        os = ($os.Caption -replace '^Microsoft\s+', '').Trim()
+        os_version = $os.Version
+        server = ($os.ProductType -ne 1)
+        powershell = $PSVersionTable.PSVersion.ToString()
+        iis = Get-IisVersion
+        dotnet_release = Get-Registry 'SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full' 'Release'
+        pending_reboot = Get-PendingReboot
+        shared_configuration = Get-SharedFolder
+        utc = ConvertTo-Utc ([DateTime]::UtcNow)
+        uptime_seconds = [long]([DateTime]::Now - $os.LastBootUpTime).TotalSeconds
+        disks = Get-Disks
+        culture = $Agent.Culture
+        # 544 is the group of administrators.
+        administrator = $user.IsInRole(544)
+        system_drive = $env:SystemDrive
+    } }
+}
+
+function Get-IisVersion {
+    $key = 'SOFTWARE\Microsoft\InetStp'
+    $major = Get-Registry $key 'MajorVersion'
+    if ($major -and (Test-Iis)) { '{0}.{1}' -f $major, (Get-Registry $key 'MinorVersion') }
+}
+
+function Get-PendingReboot {
+    $why = @()
+    $key = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
+    if (Test-Path "$key\Component Based Servicing\RebootPending") { $why += 'component_servicing' }
+    if (Test-Path "$key\WindowsUpdate\Auto Update\RebootRequired") { $why += 'windows_update' }
+    $key = 'SYSTEM\CurrentControlSet\Control\Session Manager'
+    if (Get-Registry $key 'PendingFileRenameOperations') { $why += 'file_rename' }
+    , $why
+}
+
+function Get-Disks {
+    $disks = @()
+    foreach ($drive in [IO.DriveInfo]::GetDrives()) {
+        if ($drive.DriveType -ne 'Fixed' -or -not $drive.IsReady) { continue }
+        $disks += @{
+            name = $drive.Name.TrimEnd('\')
+            format = $drive.DriveFormat
+            size_bytes = $drive.TotalSize
+            free_bytes = $drive.TotalFreeSpace
+        }
+    }
+    , $disks
+}
+
+# The folder of IIS shared configuration; nothing where redirection.config does not enable it.
+function Get-SharedFolder {
+    $file = "$($Agent.Config)\redirection.config"
+    if (-not [IO.File]::Exists($file)) { return }
+    $xml = New-Object Xml.XmlDocument
+    $xml.Load($file)
+    $node = $xml.SelectSingleNode('/configuration/configurationRedirection[@enabled="true"]')
+    if ($node) { $node.GetAttribute('path') }
+}
+
+# --- features ---
+
+function Read-Features($ask) {
+    $states = New-Map
+    foreach ($name in $ask.names) { $states[$name] = 'unknown' }
+    foreach ($feature in (Get-WindowsFeature -Name $ask.names.ToArray() -ErrorAction Ignore)) {
+        $state = ("$($feature.InstallState)" -creplace '(.)([A-Z])', '$1_$2').ToLowerInvariant()
+        foreach ($name in $ask.names) { if ($name -eq $feature.Name) { $states[$name] = $state } }
+    }
+    @{ present = $states }
+}
+
+function Write-Features($tell) {
+    $options = @{ Name = $tell.names.ToArray(); IncludeManagementTools = $tell.management_tools }
+    if ($tell.source.Count) { $options.Source = $tell.source.ToArray() }
+    $problems = @()
+    $result = Install-WindowsFeature @options -ErrorAction SilentlyContinue -ErrorVariable problems
+    $features = @()
+    $messages = @()
+    foreach ($feature in $result.FeatureResult) {
+        if ($feature.Success) { $features += "$($feature.Name)" }
+        foreach ($message in $feature.Message) { $messages += "$($message.Text)" }
+    }
+    if (-not $result.Success) { Stop-Features $problems $messages }
+    $reboot = "$($result.RestartNeeded)" -ne 'No'
+    @{ done = @{ reboot_needed = $reboot; features = $features; messages = $messages } }
+}
+
+# Servicing tells its HRESULT in its words alone.
+function Stop-Features($problems, $messages) {
+    $messages += @($problems | ForEach-Object { $_.Exception.GetBaseException().Message })
+    $text = $messages -join ' '
+    $hresult = [regex]::Match($text, '(?i)0x8[0-9a-f]{7}').Value.ToUpperInvariant().Replace('X', 'x')
+    $code = Get-Code $hresult
+    if ("$($problems | ForEach-Object { $_.FullyQualifiedErrorId })" -like '*NameDoesNotExist*') { $code = 'unknown' }
+    elseif ((Get-PendingReboot) -contains 'component_servicing') { $code = 'reboot_pending' }
+    Stop-Call $code "nothing was installed: $text" $hresult
+}
+
+function Write-Reboot {
+    Restart-Computer -Force
+    $Done
+}
+
+# --- IIS ---
+
+function Test-Iis {
+    [IO.File]::Exists($Agent.Library)
+}
+
+# The ServerManager of this batch; a commit closes it, so that what follows reads anew.
+function Get-Server {
+    if (-not $Agent.Server) {
+        if (-not (Test-Iis)) { Stop-Call 'unsupported' 'IIS is not installed' }
+        Import-Module $Agent.Library
+        $Agent.Server = New-Object Microsoft.Web.Administration.ServerManager
+    }
+    $Agent.Server
+}
+
+function Close-Server {
+    if ($Agent.Server) { $Agent.Server.Dispose() }
+    $Agent.Server = $null
+}
+
+function Read-IisConfig($ask) {
+    $node = Find-Element (Get-Server).GetApplicationHostConfiguration() $ask.at
+    if (-not $node) { return $Absent }
+    @{ present = (Read-Element $node $ask.at.section $ask.mac) }
+}
+
+# The element at a path; nothing where the path leads to nothing.
+function Find-Element($config, $at) {
+    $node = if ($at.location) { $config.GetSection($at.section, $at.location) } else { $config.GetSection($at.section) }
+    foreach ($step in $at.steps) {
+        if ($step.item) { $node = Find-Item $node $step.item } else {
+            $names = @(foreach ($schema in $node.Schema.ChildElementSchemas) { $schema.Name })
+            $node = if ($names -ccontains $step.child) { $node.GetChildElement($step.child) }
+        }
+        if (-not $node) { return }
+    }
+    $node
+}
+
+# The first item whose attributes equal all of $keys; a secret equals nothing.
+function Find-Item($node, $keys) {
+    if (-not $node.Schema.CollectionSchema) { return }
+    foreach ($item in $node.GetCollection()) {
+        $same = 0
+        foreach ($schema in $item.Schema.AttributeSchemas) {
+            if (-not $keys.ContainsKey($schema.Name) -or (Test-Secret $schema)) { continue }
+            $same += (ConvertTo-Text $schema $item.GetAttributeValue($schema.Name)) -ieq $keys[$schema.Name]
+        }
+        if ($same -eq $keys.Count) { return $item }
+    }
+}
+
+function Read-Element($node, $section, $form) {
+    $attributes = Read-Attributes $node $section $form
+    $children = New-Map
+    foreach ($schema in $node.Schema.ChildElementSchemas) {
+        $children[$schema.Name] = Read-Element $node.GetChildElement($schema.Name) $section $form
+    }
+    $items = @()
+    if ($node.Schema.CollectionSchema) {
+        foreach ($item in $node.GetCollection()) { $items += Read-Element $item $section $form }
+    }
+    [ordered]@{
+        name = $node.ElementTagName.Split('/')[-1]
+        token = Get-Token $attributes
+        attributes = $attributes
+        children = $children
+        items = $items
+    }
+}
+
+function Read-Attributes($node, $section, $form) {
+    $attributes = New-Map
+    foreach ($schema in $node.Schema.AttributeSchemas) {
+        $attribute = $null
+        $secret = Test-Secret $schema $section
+        try {
+            $attribute = $node.GetAttribute($schema.Name)
+            $content = if ($secret) { Read-Secret $attribute $form }
+            else { @{ value = (ConvertTo-Text $schema $attribute.Value) } }
+        } catch {
+            if (-not $secret) { throw }
+            $content = @{ unreadable = @{} }
+        }
+        $source = 'set'
+        if ($attribute -and $attribute.IsInheritedFromDefaultValue) { $source = 'default' }
+        elseif (-not $node.IsLocallyStored) { $source = 'inherited' }
+        $attributes[$schema.Name] = @{ source = $source; content = $content }
+    }
+    $attributes
+}
+
+# Whether an attribute is withheld: by its schema or, whatever that says, by its name.
+function Test-Secret($schema, $section) {
+    $schema.IsEncrypted -or $schema.Name -match 'password|connectionString|^(validation|decryption)Key$' -or
+    ($section -eq 'appSettings' -and $schema.Name -eq 'value')
+}
+
+function Read-Secret($attribute, $form) {
+    $text = [string]$attribute.Value
+    if ($text -ceq '') { return @{ empty = @{} } }
+    if ($form -ceq 'upper') { $text = $text.ToUpperInvariant() }
+    @{ mac = (ConvertTo-Hex $Agent.Mac.ComputeHash($Agent.Utf8.GetBytes($text))) }
+}
+
+function ConvertTo-Text($schema, $value) {
+    if ($value -is [string]) { return $value }
+    if ($value -is [TimeSpan]) { return $value.ToString() }
+    if ($value -is [bool]) { return $value.ToString().ToLowerInvariant() }
+    if ($schema.Type -eq 'enum') {
+        foreach ($word in $schema.GetEnumValues()) { if ($word.Value -eq $value) { return $word.Name } }
+    }
+    if ($schema.Type -eq 'flags') {
+        $names = foreach ($word in $schema.GetEnumValues()) {
+            if ($word.Value -eq $value -or ($word.Value -and ($value -band $word.Value) -eq $word.Value)) { $word.Name }
+        }
+        return $names -join ', '
+    }
+    [string]$value
+}
+
+# As hostcall::Token says it.
+function Get-Token($attributes) {
+    $names = [string[]]@(foreach ($entry in $attributes.GetEnumerator()) {
+        if ($entry.Value.source -eq 'set' -and $entry.Value.content.ContainsKey('value')) { $entry.Key }
+    })
+    [Array]::Sort($names, [StringComparer]::Ordinal)
+    $text = -join @(foreach ($name in $names) { "$name=$($attributes[$name].content.value)`n" })
+    (Get-Sha256 $Agent.Utf8.GetBytes($text)).Substring(0, 16)
+}
+
+# --- iis_runtime ---
+
+# WAS lags behind configuration: what is not settled yet is looked at again, for 30 seconds.
+function Read-IisRuntime($ask) {
+    for ($wait = 0; ; $wait++) {
+        $pools = New-Map
+        $sites = New-Map
+        $settled = $true
+        foreach ($name in $ask.pools) {
+            $pool = (Get-Server).ApplicationPools[$name]
+            if (-not $pool) { continue }
+            $pools[$name] = @{ state = (Get-State $pool); workers = (Get-Workers $pool) }
+            $settled = $settled -and (Test-Settled $pool $pools[$name])
+        }
+        foreach ($name in $ask.sites) {
+            $site = (Get-Server).Sites[$name]
+            if (-not $site) { continue }
+            $sites[$name] = Get-State $site
+            $settled = $settled -and $sites[$name] -in 'started', 'stopped'
+        }
+        if ($settled -or $wait -ge 60 -or -not (Test-Was)) { break }
+        Start-Sleep -Milliseconds 500
+        Close-Server
+    }
+    @{ present = @{ pools = $pools; sites = $sites; events = (Get-WasEvents $ask.pools) } }
+}
+
+function Test-Was {
+    $service = Get-Service WAS -ErrorAction Ignore
+    $service -and "$($service.Status)" -eq 'Running'
+}
+
+# WAS throws for what it does not know, or not yet.
+function Get-State($item) {
+    try { "$($item.State)".ToLowerInvariant() } catch { 'unknown' }
+}
+
+function Get-Workers($pool) {
+    $workers = @()
+    try {
+        foreach ($worker in $pool.WorkerProcesses) {
+            $process = Get-CimInstance Win32_Process -Filter "ProcessId=$($worker.ProcessId)"
+            if (-not $process) { continue }
+            $owner = Invoke-CimMethod -InputObject $process -MethodName GetOwner
+            $workers += @{ pid = $worker.ProcessId; account = "$($owner.Domain)\$($owner.User)" }
+        }
+    } catch {
+        $workers = @()
+    }
+    , $workers
+}
+
+# After a commit a pool that runs always (start mode 1) has its worker process only a moment later.
+function Test-Settled($pool, $found) {
+    if ($found.state -notin 'started', 'stopped') { return $false }
+    if (-not $Agent.Wrote -or $found.state -eq 'stopped' -or $found.workers.Count) { return $true }
+    if ($pool.GetAttributeValue('startMode') -ne 1) { return $true }
+    foreach ($site in (Get-Server).Sites) {
+        foreach ($app in $site.Applications) { if ($app.ApplicationPoolName -eq $pool.Name) { return $false } }
+    }
+    $true
+}
+
+function Get-WasEvents($pools) {
+    $events = @()
+    $since = [DateTime]::Now.AddMinutes(-10)
+    $filter = @{ LogName = 'System'; ProviderName = 'Microsoft-Windows-WAS'; StartTime = $since }
+    try { $found = @(Get-WinEvent -FilterHashtable $filter -Oldest -ErrorAction Ignore) } catch { $found = @() }
+    foreach ($entry in $found) {
+        $pool = @(foreach ($part in $entry.Properties) { if ($pools -contains $part.Value) { $part.Value } })
+        if ($pool) { $events += @{ id = $entry.Id; utc = (ConvertTo-Utc $entry.TimeCreated); pool = $pool[0] } }
+    }
+    , $events
+}
+
+# --- files ---
+
+function Read-Files($ask) {
+    $path = Get-FilePath $ask.at
+    if (-not $path) { return $Absent }
+    try {
+        $folder = [bool]([IO.File]::GetAttributes($path) -band [IO.FileAttributes]::Directory)
+    } catch [IO.FileNotFoundException], [IO.DirectoryNotFoundException] {
+        return $Absent
+    }
+    $state = @{ folder = $folder; length_bytes = 0 }
+    $state.modified_utc = ConvertTo-Utc ([IO.File]::GetLastWriteTimeUtc($path))
+    if ($folder) { return @{ present = $state } }
+    $stream = [IO.File]::Open($path, 'Open', 'Read', 'ReadWrite, Delete')
+    try {
+        $state.length_bytes = $stream.Length
+        if ($ask.want -eq 'sha256') { $state.sha256 = Get-Sha256 $stream }
+        if ($ask.want -eq 'mac') { $state.mac = ConvertTo-Hex $Agent.Mac.ComputeHash($stream) }
+        if ($ask.want -eq 'text') {
+            if ($stream.Length -gt 1MB) { Stop-Call 'failed' "$path is larger than 1 MiB" }
+            $state.text = (New-Object IO.StreamReader($stream, $Agent.Utf8, $true)).ReadToEnd()
+        }
+    } finally {
+        $stream.Dispose()
+    }
+    @{ present = $state }
+}
+
+function Get-FilePath($at) {
+    if ($at.path) { return Expand-Path $at.path }
+    $site = (Get-Server).Sites[$at.app.site]
+    if (-not $site) { return }
+    $app = $site.Applications[$at.app.path]
+    if (-not $app) { return }
+    [IO.Path]::Combine((Expand-Path $app.VirtualDirectories['/'].PhysicalPath), $at.app.file)
+}
+
+function Write-Tree($tell) {
+    [void][IO.Directory]::CreateDirectory((Expand-Path $tell.path))
+    $Done
+}
+
+# --- certificates, accounts, http ---
+
+function Read-Certificates($ask) {
+    $store = New-Object Security.Cryptography.X509Certificates.X509Store($ask.store, 'LocalMachine')
+    try {
+        $store.Open('ReadOnly, OpenExistingOnly')
+    } catch {
+        if ($_.Exception.GetBaseException().HResult -ne 0x80070002) { throw }
+        return $Absent
+    }
+    $list = @()
+    foreach ($cert in $store.Certificates) {
+        $list += @{
+            thumbprint = $cert.Thumbprint
+            subject = $cert.Subject
+            dns_names = Get-DnsNames $cert
+            not_before = ConvertTo-Utc $cert.NotBefore
+            not_after = ConvertTo-Utc $cert.NotAfter
+            private_key = $cert.HasPrivateKey
+        }
+    }
+    $store.Close()
+    @{ present = $list }
+}
+
+# The common name, and each dNSName (tag 0x82) of the extension 2.5.29.17, whose text form is in Windows' own language.
+function Get-DnsNames($cert) {
+    $names = @([regex]::Match($cert.Subject, '(?:^|, )CN="?([^",]+)').Groups[1].Value)
+    $der = @($cert.Extensions['2.5.29.17'].RawData)
+    $at = 0
+    while ($at + 1 -lt $der.Length) {
+        $tag = $der[$at]
+        $length = [int]$der[$at + 1]
+        $at += 2
+        $more = $length - 128
+        if ($more -ge 0) { $length = 0 }
+        for (; $more -gt 0; $more--) { $length = 256 * $length + $der[$at++] }
+        if ($tag -eq 0x30) { continue }
+        if ($tag -eq 0x82) { $names += [Text.Encoding]::ASCII.GetString($der, $at, $length) }
+        $at += $length
+    }
+    , @($names | Where-Object { $_ } | Select-Object -Unique)
+}
+
+function Read-Accounts($ask) {
+    $accounts = New-Map
+    foreach ($name in $ask.names) { $accounts[$name] = Get-Account $name }
+    @{ present = $accounts }
+}
+
+# Nothing for a name that nobody knows.
+function Get-Account($name) {
+    $sids = @{ LocalSystem = 'S-1-5-18'; System = 'S-1-5-18'; LocalService = 'S-1-5-19'; NetworkService = 'S-1-5-20' }
+    $plain = $name -replace '^NT AUTHORITY\\|\s'
+    if ($sids[$plain]) { $name = $sids[$plain] }
+    try {
+        if ($name -like 'S-1-*') { $sid = New-Object Security.Principal.SecurityIdentifier($name) } else {
+            $account = New-Object Security.Principal.NTAccount(($name -replace '^\.\\', "$env:COMPUTERNAME\"))
+            $sid = $account.Translate([Security.Principal.SecurityIdentifier])
+        }
+        @{ sid = $sid.Value; name = $sid.Translate([Security.Principal.NTAccount]).Value }
+    } catch [Security.Principal.IdentityNotMappedException] {
+        return
+    }
+}
+
+function Read-Http($ask) {
+    $request = [Net.WebRequest]::Create("http://127.0.0.1:$($ask.port)$($ask.path)")
+    $request.Method = $ask.verb.ToUpperInvariant()
+    $request.AllowAutoRedirect = $false
+    $request.Proxy = $null
+    $request.KeepAlive = $false
+    $request.Timeout = 60000
+    if ($ask.host) { $request.Host = $ask.host }
+    try {
+        $reply = $request.GetResponse()
+    } catch {
+        $reply = $_.Exception.GetBaseException().Response
+        if (-not $reply) { throw }
+    }
+    try {
+        $headers = New-Map
+        foreach ($name in $reply.Headers.AllKeys) { $headers[$name.ToLowerInvariant()] = $reply.Headers[$name] }
+        $text = New-Object char[] 4096
+        $count = (New-Object IO.StreamReader($reply.GetResponseStream(), $Agent.Utf8)).ReadBlock($text, 0, 4096)
+        $body = (-join $text).Substring(0, $count)
+        @{ present = @{ status = [int]$reply.StatusCode; headers = $headers; body = $body } }
+    } finally {
+        $reply.Close()
+    }
+}
+
+# --- iis_commit and iis_control ---
+
+# Tokens, edits, commit. Where the file changed on the way, the same again on the new file, at most 5 times.
+function Write-IisCommit($tell) {
+    $shared = Get-SharedFolder
+    if ($shared) { Stop-Call 'shared_configuration' "IIS shares its configuration with other servers from $shared" }
+    try {
+        foreach ($try in 1..5) {
+            Close-Server
+            $target = Get-Target $tell.file
+            $before = [IO.File]::GetLastWriteTimeUtc($target.File)
+            foreach ($expected in $tell.expect) {
+                if ((Get-TokenAt $target.Config $expected.at) -cne $expected.token) {
+                    return @{ moved = @{ at = (Format-Path $expected.at) } }
+                }
+            }
+            foreach ($edit in $tell.edits) { Set-Edit $target.Config $edit }
+            Save-History $target
+            try {
+                (Get-Server).CommitChanges()
+                return $Done
+            } catch {
+                $shut = $_.Exception.GetBaseException().HResult -eq 0x80070020
+                if ($try -ge 5 -or (-not $shut -and $before -eq [IO.File]::GetLastWriteTimeUtc($target.File))) { throw }
+                Start-Sleep -Milliseconds 200
+            }
+        }
+    } finally {
+        Close-Server
+    }
+}
+
+function Get-Target($file) {
+    if ($file.ContainsKey('application_host')) {
+        $path = "$($Agent.Config)\applicationHost.config"
+        return @{ Config = (Get-Server).GetApplicationHostConfiguration(); File = $path; Name = 'applicationHost' }
+    }
+    $at = $file.web_config
+    $path = Get-FilePath @{ app = @{ site = $at.site; path = $at.path; file = 'web.config' } }
+    if (-not $path) { Stop-Call 'unknown' "IIS has no application $($at.site)$($at.path)" }
+    $name = 'web-' + (Get-Sha256 $Agent.Utf8.GetBytes($path.ToLowerInvariant())).Substring(0, 12)
+    @{ Config = (Get-Server).GetWebConfiguration($at.site, $at.path); File = $path; Name = $name }
+}
+
+function Get-TokenAt($config, $at) {
+    $node = Find-Element $config $at
+    if (-not $node) { return 'absent' }
+    Get-Token (Read-Attributes $node $at.section 'exact')
+}
+
+# A path in words, such as system.applicationHost/sites [Chat] bindings [http *:80:].
+function Format-Path($at) {
+    $words = @($at.section)
+    if ($at.location) { $words += "(location $($at.location))" }
+    foreach ($step in $at.steps) {
+        $words += if ($step.child) { $step.child } else { "[$($step.item.Values -join ' ')]" }
+    }
+    $words -join ' '
+}
+
+function Set-Edit($config, $edit) {
+    $at = $edit.at
+    $node = Find-Element $config $at
+    if (-not $node) { Stop-Call 'unknown' "there is no $(Format-Path $at)" }
+    switch ($edit.edit) {
+        'set' { Set-Attribute $node $at.section $edit.attribute $edit.value }
+        'clear' { $node.GetAttribute($edit.attribute).Delete() }
+        'add' {
+            $collection = $node.GetCollection()
+            $new = $collection.CreateElement($edit.element)
+            foreach ($pair in $edit.attributes) { Set-Attribute $new $at.section $pair[0] $pair[1] }
+            [void]$collection.Add($new)
+        }
+        'remove' {
+            $above = $at.Clone()
+            $above.steps = $at.steps.GetRange(0, $at.steps.Count - 1)
+            $collection = (Find-Element $config $above).GetCollection()
+            $collection.Remove($node)
+        }
+        'certificate' { Set-Certificate $at $edit }
+        default { Stop-Call 'unsupported' 'the agent has no such edit' }
+    }
+}
+
+# $text is a hashtable, and its `plain` goes to IIS alone.
+function Set-Attribute($node, $section, $name, $text) {
+    $schema = $node.GetAttribute($name).Schema
+    $plain = $text.plain
+    if ($null -eq $plain) { Stop-Call 'invalid' "no text came for $name" }
+    if ($plain -and (Test-Secret $schema $section)) { [void]$Agent.Secrets.Add($plain) }
+    switch -Regex ($schema.Type) {
+        '^bool$' { $node.SetAttributeValue($name, [bool]::Parse($plain)) }
+        '^timeSpan$' { $node.SetAttributeValue($name, [TimeSpan]::Parse($plain)) }
+        '^u?int' { $node.SetAttributeValue($name, [long]::Parse($plain)) }
+        default { $node.SetAttributeValue($name, $plain) }
+    }
+}
+
+# The certificate of a binding is kept by http.sys; IIS assigns it when it commits.
+function Set-Certificate($at, $edit) {
+    $site = (Get-Server).Sites[$at.steps[0].item.name]
+    $keys = $at.steps[2].item
+    foreach ($binding in $site.Bindings) {
+        if ($binding.Protocol -ne $keys.protocol -or $binding.BindingInformation -ne $keys.bindingInformation) { continue }
+        $binding.CertificateHash = ConvertFrom-Hex $edit.thumbprint
+        $binding.CertificateStoreName = $edit.store
+        return
+    }
+    Stop-Call 'unknown' "there is no $(Format-Path $at)"
+}
+
+# Keeps the file as it was, for administrators and SYSTEM alone, ten generations.
+function Save-History($target) {
+    if (-not [IO.File]::Exists($target.File)) { return }
+    $folder = "$env:SystemDrive\farmhand\history"
+    if (-not [IO.Directory]::Exists($folder)) {
+        [void][IO.Directory]::CreateDirectory($folder)
+        $acl = New-Object Security.AccessControl.DirectorySecurity
+        $acl.SetSecurityDescriptorSddlForm('O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
+        Set-Acl -LiteralPath $folder -AclObject $acl
+    }
+    $now = [DateTime]::UtcNow.ToString('o').Replace(':', '')
+    [IO.File]::Copy($target.File, "$folder\$($target.Name)-$now.config")
+    $kept = [IO.Directory]::GetFiles($folder, "$($target.Name)-*.config")
+    [Array]::Sort($kept, [StringComparer]::Ordinal)
+    for ($index = 0; $index -lt $kept.Length - 10; $index++) { [IO.File]::Delete($kept[$index]) }
+}
+
+# What is so already is done.
+function Write-IisControl($tell) {
+    $pool = $tell.target.ContainsKey('pool')
+    $name = if ($pool) { $tell.target.pool } else { $tell.target.site }
+    $item = if ($pool) { (Get-Server).ApplicationPools[$name] } else { (Get-Server).Sites[$name] }
+    if (-not $item) { Stop-Call 'unknown' "IIS has no pool or site $name" }
+    for ($wait = 0; $wait -lt 60; $wait++) {
+        $state = Get-State $item
+        if ($state -in 'started', 'stopped' -or -not (Test-Was)) { break }
+        Start-Sleep -Milliseconds 500
+    }
+    if ($tell.action -eq 'recycle' -and -not $pool) { Stop-Call 'failed' 'a site has no worker processes to replace' }
+    if ($tell.action -eq 'recycle' -and $state -eq 'started') { [void]$item.Recycle() }
+    if ($tell.action -eq 'start' -and $state -ne 'started') { [void]$item.Start() }
+    if ($tell.action -eq 'stop' -and $state -ne 'stopped') { [void]$item.Stop() }
+    $Done
+}
+
+# --- test_logon ---
+
+# One bind with the password: to the domain by LDAP (signed and sealed), or to this computer for an account of its own.
+# A directory says why it refused as `data XXX` in its diagnostic, XXX the Win32 code in hexadecimal.
+function Write-LogonTest($tell) {
+    $domain, $user = $tell.account.Split('\', 2)
+    if (-not $user) { Stop-Call 'unknown' "$($tell.account) is not of the form DOMAIN\user" }
+    $path = "LDAP://$domain"
+    if ($domain -in '.', $env:COMPUTERNAME) { $path = "WinNT://$env:COMPUTERNAME,computer" }
+    if (-not $tell.password.plain) { Stop-Call 'invalid' 'no password came with the test' }
+    [void]$Agent.Secrets.Add($tell.password.plain)
+    $entry = New-Object DirectoryServices.DirectoryEntry($path)
+    try {
+        $entry.AuthenticationType = 'Secure, Signing, Sealing'
+        $entry.Username = "$domain\$user"
+        $entry.Password = $tell.password.plain
+        $entry.RefreshCache()
+        $Done
+    } catch {
+        Stop-Logon $_
+    } finally {
+        $entry.Dispose()
+    }
+}
+
+function Stop-Logon($record) {
+    $cause = $record.Exception.GetBaseException()
+    $code = $cause.HResult -band 0xFFFF
+    $data = [regex]::Match("$($cause.ExtendedErrorMessage)", ' data ([0-9a-f]+)').Groups[1].Value
+    if ($data -and $data -ne '0') { $code = [Convert]::ToInt32($data, 16) }
+    $refused = 1326, 1327, 1328, 1329, 1330, 1331, 1385, 1793, 1907, 1909
+    if ($code -in $refused) { Stop-Call 'logon' $cause.Message ('0x8007{0:X4}' -f $code) }
+    throw $record
+}

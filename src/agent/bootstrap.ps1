@@ -1,0 +1,8 @@
+$ErrorActionPreference = 'Stop'
+$agentText = ''
+$ready = $false
+foreach ($line in $input) {
+if ($ready) { $null = Receive-AgentLine }
+elseif ($line -ceq '#farmhand-agent-end') { . ([ScriptBlock]::Create($agentText)); $ready = $true }
+else { $agentText += "$line`n" }
+}

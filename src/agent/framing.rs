@@ -1,0 +1,284 @@
+//! Lines to and from an agent.
+//!
+//! Every line is JSON in ASCII, ended by LF: everything else is escaped, because the host decodes its input with
+//! whatever code page the console has.
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{END_LINE, PROTOCOL, text};
+use crate::hostcall::{Access, Batch, Hello};
+use crate::value::{SecretRef, SecretValue};
+
+/// The longest line towards a host, LF included: each is one string in the agent's memory.
+pub const MAX_LINE_BYTES: usize = 256 * 1024;
+
+/// The longest line from a host that is waited for.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Finds a secret's value when bytes for the wire are made; the error says why there is none.
+pub type Resolver<'a> = dyn Fn(&SecretRef) -> Result<SecretValue, String> + Send + Sync + 'a;
+
+/// Why a batch cannot be put on the wire. Nothing has been sent then.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// A secret is not to be had.
+    #[error("the secret `{name}` cannot be read: {why}")]
+    Secret {
+        /// Its name.
+        name: String,
+        /// What the store said.
+        why: String,
+    },
+    /// The line would be too long.
+    #[error(
+        "the batch takes {bytes} bytes on the wire and {MAX_LINE_BYTES} is the most; spread the play's steps over two plays"
+    )]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The calls have no JSON form.
+    #[error("the batch cannot be written as JSON: {0}")]
+    Json(String),
+}
+
+/// What comes before the first batch: the agent's text, the line that ends it, the hello.
+///
+/// # Errors
+///
+/// Those of [`EncodeError`]; none for a hello in practice.
+pub fn preamble(access: Access) -> Result<Vec<u8>, EncodeError> {
+    let hello = serde_json::to_value(Hello { hello: PROTOCOL, access }).map_err(|error| json(&error))?;
+    let mut line = Line::default();
+    line.value(&hello, &no_secrets)?;
+    Ok([text().as_bytes(), END_LINE.as_bytes(), b"\n", &line.finish()?].concat())
+}
+
+/// The line of a batch. Each reference to a secret is replaced by `{"plain":"<its value>"}` here and nowhere earlier.
+///
+/// # Errors
+///
+/// A secret that cannot be had, or a line that is too long. Nothing has been sent then.
+pub fn encode(batch: &Batch, secrets: &Resolver<'_>) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
+    let value = serde_json::to_value(batch).map_err(|error| json(&error))?;
+    let mut line = Line::default();
+    line.value(&value, secrets)?;
+    line.finish()
+}
+
+/// A resolver for batches that hold no secrets.
+///
+/// # Errors
+///
+/// Always.
+pub fn no_secrets(reference: &SecretRef) -> Result<SecretValue, String> {
+    Err(format!("nothing here may use `{}`", reference.name))
+}
+
+fn json(error: &serde_json::Error) -> EncodeError {
+    EncodeError::Json(error.to_string())
+}
+
+/// A line in the making. Its memory is wiped, also the pieces outgrown on the way.
+#[derive(Default)]
+struct Line(Zeroizing<Vec<u8>>);
+
+impl Line {
+    fn push(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(4096) * 2));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn value(&mut self, value: &Value, secrets: &Resolver<'_>) -> Result<(), EncodeError> {
+        match value {
+            Value::Null => self.push(b"null"),
+            Value::Bool(true) => self.push(b"true"),
+            Value::Bool(false) => self.push(b"false"),
+            Value::Number(number) => self.push(number.to_string().as_bytes()),
+            Value::String(text) => self.text(text),
+            Value::Array(items) => {
+                self.push(b"[");
+                for (index, item) in items.iter().enumerate() {
+                    self.push(if index == 0 { b"" } else { b"," });
+                    self.value(item, secrets)?;
+                }
+                self.push(b"]");
+            }
+            Value::Object(entries) => {
+                if let Some(reference) = secret(value) {
+                    let plain = secrets(&reference).map_err(|why| EncodeError::Secret { name: reference.name, why })?;
+                    self.push(b"{\"plain\":");
+                    self.text(plain.expose());
+                    self.push(b"}");
+                    return Ok(());
+                }
+                self.push(b"{");
+                for (index, (key, item)) in entries.iter().enumerate() {
+                    self.push(if index == 0 { b"" } else { b"," });
+                    self.text(key);
+                    self.push(b":");
+                    self.value(item, secrets)?;
+                }
+                self.push(b"}");
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) {
+        self.push(b"\"");
+        for unit in text.encode_utf16() {
+            match u8::try_from(unit) {
+                Ok(byte @ (b'"' | b'\\')) => self.push(&[b'\\', byte]),
+                Ok(byte @ b' '..=b'~') => self.push(&[byte]),
+                _ => self.push(&escape(unit)),
+            }
+        }
+        self.push(b"\"");
+    }
+
+    fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
+        self.push(b"\n");
+        if self.0.len() > MAX_LINE_BYTES {
+            return Err(EncodeError::TooLong { bytes: self.0.len() });
+        }
+        Ok(self.0)
+    }
+}
+
+/// `\uXXXX`.
+fn escape(unit: u16) -> [u8; 6] {
+    let digit = |shift: u16| b"0123456789abcdef"[usize::from((unit >> shift) & 15)];
+    [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]
+}
+
+/// The reference, where a value is [`crate::hostcall::Text::Secret`] as it is serialised. No other part of a batch has
+/// a map as the value of a lone `secret` key.
+fn secret(value: &Value) -> Option<SecretRef> {
+    let entries = value.as_object()?;
+    match entries.get("secret") {
+        Some(reference @ Value::Object(_)) if entries.len() == 1 => serde_json::from_value(reference.clone()).ok(),
+        _ => None,
+    }
+}
+
+/// Lines put together from output that arrives in pieces of any size.
+#[derive(Debug, Default)]
+pub struct Lines {
+    pending: Vec<u8>,
+    searched: usize,
+}
+
+impl Lines {
+    /// Takes the next piece of output.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
+    /// The next whole line without its end; `None` until there is one.
+    pub fn next_line(&mut self) -> Option<Vec<u8>> {
+        let Some(at) = self.pending[self.searched..].iter().position(|byte| *byte == b'\n') else {
+            self.searched = self.pending.len();
+            return None;
+        };
+        let rest = self.pending.split_off(self.searched + at + 1);
+        let mut line = std::mem::replace(&mut self.pending, rest);
+        self.searched = 0;
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Some(line)
+    }
+
+    /// Whether more has piled up without a line's end than any answer has.
+    pub fn is_flooded(&self) -> bool {
+        self.pending.len() > MAX_ANSWER_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hostcall::{Call, Nonce, Read, Text, Write};
+    use crate::value::Store;
+    use proptest::prelude::*;
+
+    fn batch(call: Call) -> Batch {
+        Batch { id: 1, nonce: Nonce("00".to_owned()), calls: vec![call] }
+    }
+
+    fn log_on() -> Batch {
+        let password = Text::Secret(SecretRef { store: Store::Env, name: "svc".to_owned(), fingerprint: None });
+        batch(Call::Tell(Write::TestLogon { account: "CORP\\svc".to_owned(), password }))
+    }
+
+    #[test]
+    fn a_secret_takes_its_references_place() {
+        let line = encode(&log_on(), &|reference| {
+            assert_eq!(reference.name, "svc");
+            Ok(SecretValue::new("pä\"ss".to_owned()))
+        })
+        .unwrap();
+        assert_eq!(
+            std::str::from_utf8(&line).unwrap(),
+            "{\"id\":1,\"nonce\":\"00\",\"calls\":[{\"tell\":{\"write\":\"test_logon\",\"account\":\"CORP\\\\svc\",\
+             \"password\":{\"plain\":\"p\\u00e4\\\"ss\"}}}]}\n"
+        );
+    }
+
+    #[test]
+    fn without_its_secret_a_batch_has_no_bytes() {
+        let error = encode(&log_on(), &|_| Err("the store is locked".to_owned())).unwrap_err();
+        assert_eq!(error.to_string(), "the secret `svc` cannot be read: the store is locked");
+    }
+
+    #[test]
+    fn a_line_has_a_longest_length() {
+        let names = vec!["x".repeat(MAX_LINE_BYTES)];
+        let error = encode(&batch(Call::Ask(Read::Features { names })), &no_secrets).unwrap_err();
+        assert!(matches!(error, EncodeError::TooLong { .. }));
+    }
+
+    #[test]
+    fn the_preamble_ends_with_the_hello() {
+        let bytes = preamble(Access::ReadOnly).unwrap();
+        let expected = format!("{}{END_LINE}\n{{\"hello\":1,\"access\":\"read_only\"}}\n", text());
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_as_ascii(name in any::<String>()) {
+            let batch = batch(Call::Ask(Read::Features { names: vec![name] }));
+            let line = encode(&batch, &no_secrets).unwrap();
+            prop_assert!(line.iter().all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\n'));
+            prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
+            prop_assert_eq!(serde_json::from_slice::<Batch>(&line).unwrap(), batch);
+        }
+
+        #[test]
+        fn any_split_of_output_gives_the_same_lines(
+            lines in proptest::collection::vec("[ -~]{0,20}", 0..6),
+            cuts in proptest::collection::vec(0usize..120, 0..8),
+        ) {
+            let whole: Vec<u8> = lines.iter().flat_map(|line| format!("{line}\r\n").into_bytes()).collect();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(whole.len())).collect();
+            cuts.extend([0, whole.len()]);
+            cuts.sort_unstable();
+            let mut seen = Vec::new();
+            let mut reader = Lines::default();
+            for pair in cuts.windows(2) {
+                reader.push(&whole[pair[0]..pair[1]]);
+                seen.extend(std::iter::from_fn(|| reader.next_line()).map(|line| String::from_utf8(line).unwrap()));
+            }
+            prop_assert_eq!(seen, lines);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The program that runs on a host, and how bytes for it are made.
+//!
+//! The agent is text that never varies. It is started by a bootstrap on the command line and arrives through standard
+//! input, followed by data: a hello and batches, one line each.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
+
+pub mod framing;
+
+/// The line after the last line of the agent's text.
+pub const END_LINE: &str = "#farmhand-agent-end";
+
+/// Version of the protocol that the agent and this program speak.
+pub const PROTOCOL: u32 = 1;
+
+/// The program and its switches; the encoded bootstrap follows. Nothing in it needs quoting, in cmd or in PowerShell.
+const POWERSHELL: &str = "%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe -NoProfile -NonInteractive \
+                          -ExecutionPolicy Bypass -EncodedCommand ";
+
+static TEXT: LazyLock<String> = LazyLock::new(|| strip(include_str!("agent.ps1")));
+static BOOTSTRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("bootstrap.ps1")));
+static SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(TEXT.as_bytes())));
+
+/// The agent's text as it travels: ASCII lines ended by LF, without comments and indentation.
+pub fn text() -> &'static str {
+    &TEXT
+}
+
+/// SHA-256 of [`text`] in lower-case hexadecimal.
+pub fn sha256() -> &'static str {
+    &SHA256
+}
+
+/// The command line that starts the agent on a host: PowerShell with the bootstrap as UTF-16LE in base64.
+pub fn command_line() -> String {
+    let utf16: Vec<u8> = BOOTSTRAP.trim_end().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    format!("{POWERSHELL}{}", BASE64.encode(utf16))
+}
+
+/// Takes out what only readers of the source need: indentation, blank lines, comments that have lines of their own.
+///
+/// A comment behind code stays, so that no `#` in a string is ever taken for one. Scripts therefore hold no here-strings.
+fn strip(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut in_comment = false;
+    for line in source.lines().map(str::trim) {
+        if in_comment || line.starts_with("<#") {
+            in_comment = !line.ends_with("#>");
+        } else if !line.is_empty() && !line.starts_with('#') {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_comments_and_indentation_go() {
+        let check = |source: &str, expected: &str| assert_eq!(strip(source), expected);
+        check("# one\r\n\r\n  $a = '# two' # three\r\n", "$a = '# two' # three\n");
+        check("<# a\n b #>\nif (1) {\n    2\n}", "if (1) {\n2\n}\n");
+        check("<# one line #>\n1", "1\n");
+    }
+
+    #[test]
+    fn the_text_is_ascii_and_does_not_end_itself() {
+        assert!(text().is_ascii());
+        assert!(text().lines().all(|line| line != END_LINE));
+        assert_eq!(sha256().len(), 64);
+    }
+
+    #[test]
+    fn the_bootstrap_fits_and_reads_its_input_at_top_level() {
+        assert!(BOOTSTRAP.len() <= 1000, "the bootstrap has {} characters", BOOTSTRAP.len());
+        // The host looks for this token in the command itself before it starts to pump lines.
+        assert!(BOOTSTRAP.contains("$input"));
+        // cmd.exe takes 8191 characters.
+        assert!(command_line().len() < 8191 && command_line().is_ascii());
+    }
+}

@@ -1,0 +1,118 @@
+//! The farm of a command: what shall be, and how to reach it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::lab_farm::LabFarm;
+use super::progress::Progress;
+use super::target::{Right, runtime};
+use super::{Failure, Ui};
+use crate::diagnostic::{Diagnostic, render};
+use crate::engine::{
+    self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, Survey, Work, apply, survey,
+};
+use crate::inventory::Host;
+use crate::plan::Trouble;
+
+/// WinRM's port without TLS.
+const WINRM_PORT: u16 = 5985;
+
+/// How long a state that Windows is still bringing about may take, after the host itself has waited.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// A farm that can be looked at and changed.
+pub struct Farm {
+    right: Right,
+    work: Work,
+    lab: Option<LabFarm>,
+    forks: usize,
+    macs: Macs,
+}
+
+impl Farm {
+    /// Makes ready to reach the hosts of a playbook.
+    pub fn new(right: Right, lab: Option<LabFarm>, forks: usize) -> Result<Farm, Failure> {
+        let work = Work::of(&right.playbook);
+        let nonce = engine::nonce().context("the system has no randomness to give").map_err(Failure::work)?;
+        let mut values = Vec::new();
+        for reference in work.secrets() {
+            let value = right.stores.value(&reference).map_err(Failure::work)?;
+            values.push((reference, value));
+        }
+        Ok(Farm { macs: Macs::new(nonce, values), work, right, lab, forks })
+    }
+
+    fn sessions(&self) -> Result<Arc<Sessions>, Failure> {
+        let reaches = match &self.lab {
+            Some(lab) => lab.reaches(),
+            None => self
+                .right
+                .hosts()
+                .iter()
+                .map(|host| Ok((host.name.clone(), self.reach(host)?)))
+                .collect::<Result<_, Failure>>()?,
+        };
+        let stores = Arc::clone(&self.right.stores);
+        let resolve: Resolve = Arc::new(move |reference| stores.value(reference).map_err(|error| error.to_string()));
+        Ok(Arc::new(Sessions::new(reaches, self.macs.nonce.clone(), resolve)))
+    }
+
+    fn reach(&self, host: &Host) -> Result<Reach, Failure> {
+        let (Some(user), Some((password, _))) = (&host.connection.user, &host.connection.password) else {
+            let failure = Failure::input(format!("nothing says who logs in to {}", host.name));
+            return Err(failure
+                .hint("in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }"));
+        };
+        let (stores, password) = (Arc::clone(&self.right.stores), password.clone());
+        Ok(Reach {
+            place: Place::At(host.address.clone(), host.connection.port.unwrap_or(WINRM_PORT)),
+            user: user.clone(),
+            password: Arc::new(move || stores.value(&password).map_err(|error| error.to_string())),
+        })
+    }
+
+    /// Looks at all hosts over sessions that cannot change anything.
+    pub fn survey(&self, ui: Ui) -> Result<Vec<Survey>, Failure> {
+        let sessions = self.sessions()?;
+        let progress = Progress::new(self.work.hosts().len());
+        let surveys = runtime()?.block_on(survey(sessions, &self.work, &self.macs, self.forks, &progress.listener(ui)));
+        progress.clear();
+        Ok(surveys)
+    }
+
+    /// Makes the farm so, once `approve` has seen what differs.
+    pub fn apply(&self, ui: Ui, approve: impl FnOnce(&[Survey]) -> Approval) -> Result<Vec<HostOutcome>, Failure> {
+        let sessions = self.sessions()?;
+        let progress = Progress::new(self.work.hosts().len());
+        let options = Apply { forks: self.forks, settle: SETTLE, listener: progress.listener(ui) };
+        let run = apply(sessions, &self.work, self.macs.clone(), options, |surveys| {
+            progress.clear();
+            approve(surveys)
+        });
+        let outcomes = runtime()?.block_on(run);
+        progress.clear();
+        Ok(outcomes)
+    }
+
+    /// What stands in a host's way, each with its place in the playbook.
+    pub fn troubles(&self, survey: &Survey) -> Vec<String> {
+        match &survey.looked {
+            Err(error) => vec![error.to_string()],
+            Ok(looked) => {
+                looked.troubles.iter().map(|(play, trouble)| self.trouble(&survey.host, *play, trouble)).collect()
+            }
+        }
+    }
+
+    fn trouble(&self, host: &str, play: usize, trouble: &Trouble) -> String {
+        let Trouble::Conflict { index, address, problem } = trouble else { return engine::describe(trouble) };
+        let hosts = self.right.playbook.plays.get(play).map(|play| play.hosts.as_slice()).unwrap_or_default();
+        let step = hosts.iter().find(|it| it.host.name == host).and_then(|it| it.steps.get(*index));
+        let Some(step) = step else { return engine::describe(trouble) };
+        let span = step.place.property(&problem.property);
+        let diagnostic = Diagnostic::new(span, format!("{address}: {}", problem.message)).help(problem.help.clone());
+        render(&self.right.sources, &diagnostic, crate::diagnostic::Paint::Plain).trim_end().to_owned()
+    }
+}

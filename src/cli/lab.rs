@@ -1,0 +1,159 @@
+//! `farmhand lab`: the simulated farm by hand.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::lab_farm::{self, LabFarm};
+use super::target::{self, InventoryArg};
+use super::{Exit, Failure, Ui};
+use crate::lab::{Fault, Lab};
+
+/// Serve, break, mend and reset the simulated farm
+///
+/// The lab is a simulated copy of an inventory's hosts: folders of ordinary files under `.farmhand/lab` beside the
+/// inventory, reached by the real protocols over loopback sockets. `--lab` runs any other command against it.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the lab standing alone, and print an inventory that reaches it
+    #[command(
+        after_help = "Examples:\n  farmhand lab serve -i inventory.yml > lab.yml\n  farmhand plan site.yml -i lab.yml"
+    )]
+    Serve {
+        #[command(flatten)]
+        inventory: InventoryArg,
+        /// TCP port of the first host; each further host takes the next one
+        #[arg(long, default_value_t = 55985)]
+        port: u16,
+    },
+    /// Forget everything about the lab's hosts
+    #[command(after_help = "Examples:\n  farmhand lab reset -i playbooks/inventory.yml")]
+    Reset {
+        #[command(flatten)]
+        inventory: InventoryArg,
+    },
+    /// Make something go wrong with a host of the lab
+    #[command(after_help = fault_help())]
+    Break {
+        /// The host
+        host: String,
+        /// What goes wrong
+        fault: Fault,
+        #[command(flatten)]
+        inventory: InventoryArg,
+    },
+    /// Put a host of the lab right again
+    #[command(after_help = "Examples:\n  farmhand lab mend web01 -i playbooks/inventory.yml")]
+    Mend {
+        /// The host
+        host: String,
+        /// The fault to take away; all of them unless named
+        fault: Option<Fault>,
+        #[command(flatten)]
+        inventory: InventoryArg,
+    },
+    /// Tell what the lab's hosts were asked so far
+    #[command(after_help = "Examples:\n  farmhand lab calls -i playbooks/inventory.yml")]
+    Calls {
+        #[command(flatten)]
+        inventory: InventoryArg,
+    },
+}
+
+fn fault_help() -> String {
+    let width = Fault::ALL.iter().map(|fault| fault.word().len()).max().unwrap_or(0);
+    let lines = Fault::ALL.iter().map(|fault| format!("  {:width$}  {}", fault.word(), fault.help()));
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    format!("Faults:\n{lines}\n\nExamples:\n  farmhand lab break web02 reset_after_write -i playbooks/inventory.yml")
+}
+
+pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Serve { inventory, port } => serve(ui, &inventory, port),
+        Command::Reset { inventory } => {
+            let folder = lab_farm::folder(&inventory.path());
+            Lab::reset(&folder).map_err(Failure::work)?;
+            ui.text(&format!("{} is empty\n", folder.display()));
+            Ok(Exit::Ok)
+        }
+        Command::Break { host, fault, inventory } => {
+            let farm = open(ui, &inventory)?;
+            named(&farm, &host)?.break_(fault).map_err(Failure::work)?;
+            ui.text(&format!("{host}: {}\n", fault.help()));
+            Ok(Exit::Ok)
+        }
+        Command::Mend { host, fault, inventory } => {
+            let farm = open(ui, &inventory)?;
+            named(&farm, &host)?.mend(fault).map_err(Failure::work)?;
+            ui.text(&format!("{host} is put right\n"));
+            Ok(Exit::Ok)
+        }
+        Command::Calls { inventory } => calls(ui, &inventory),
+    }
+}
+
+fn open(ui: Ui, inventory: &InventoryArg) -> Result<LabFarm, Failure> {
+    let path = inventory.path();
+    let hosts = target::hosts_of(ui, &path)?;
+    LabFarm::open(&lab_farm::folder(&path), &hosts).map_err(Failure::work)
+}
+
+fn named<'f>(farm: &'f LabFarm, host: &str) -> Result<&'f crate::lab::LabHost, Failure> {
+    let unknown = || {
+        let known: Vec<&str> = farm.lab().hosts().map(|(name, _)| name).collect();
+        Failure::input(format!("the inventory has no host `{host}`")).hint(format!("one of {}", known.join(", ")))
+    };
+    farm.lab().host(host).map(AsRef::as_ref).ok_or_else(unknown)
+}
+
+fn calls(ui: Ui, inventory: &InventoryArg) -> Result<Exit, Failure> {
+    let farm = open(ui, inventory)?;
+    let mut rows = Vec::new();
+    for (name, host) in farm.lab().hosts() {
+        rows.push((name.to_owned(), host.counts().map_err(Failure::work)?));
+    }
+    for (name, counts) in &rows {
+        let crate::lab::Counts { batches, reads, writes, done } = counts;
+        ui.text(&format!("{name}: {batches} batches, {reads} reads, {writes} mutating calls, {done} of them done\n"));
+    }
+    ui.value(&serde_json::json!(rows.into_iter().collect::<std::collections::BTreeMap<_, _>>()));
+    Ok(Exit::Ok)
+}
+
+fn serve(ui: Ui, inventory: &InventoryArg, first: u16) -> Result<Exit, Failure> {
+    let farm = open(ui, inventory)?;
+    let runtime = target::runtime()?;
+    runtime.block_on(async {
+        let mut servers = Vec::new();
+        let mut text = String::from("groups:\n  lab:\n    hosts:\n");
+        for ((name, host), port) in farm.lab().hosts().zip(first..) {
+            let listen = SocketAddr::from(([127, 0, 0, 1], port));
+            let host: Arc<crate::lab::LabHost> = Arc::clone(host);
+            let server = lab_farm::serve(host, name, farm.password().expose(), listen).await;
+            let server = server.map_err(|error| {
+                let failure = Failure::work(anyhow::Error::new(error).context(format!("{name} cannot listen at {listen}")));
+                failure.hint("another first port: --port 56985")
+            })?;
+            text.push_str(&format!("      {name}: {{ address: 127.0.0.1, connection: {{ port: {} }} }}\n", server.address().port()));
+            servers.push(server);
+        }
+        let user = format!("{}\\{}", lab_farm::USER.0, lab_farm::USER.1);
+        text.push_str(&format!(
+            "    connection: {{ via: winrm, user: '{user}', password: \"{{{{ secret('env:FARMHAND_LAB_PASSWORD') }}}}\" }}\n"
+        ));
+        ui.raw(&text);
+        let password: PathBuf = farm.lab().folder().join("operator.password");
+        ui.news(&format!("export FARMHAND_LAB_PASSWORD=\"$(cat '{}')\"", password.display()));
+        ui.news(&format!("serving {} hosts; Ctrl-C ends it", servers.len()));
+        let _ = tokio::signal::ctrl_c().await;
+        Ok(Exit::Ok)
+    })
+}

@@ -1,0 +1,116 @@
+//! The command line: one file a command. The only place that prints or exits.
+
+mod agent;
+mod apply;
+mod audit;
+mod failure;
+mod farm;
+mod lab;
+mod lab_farm;
+mod plan;
+mod progress;
+mod target;
+mod ui;
+mod validate;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::{Exit, Failure};
+pub use target::Against;
+pub use ui::Ui;
+
+/// Infrastructure as code for Windows/IIS farms
+///
+/// farmhand reads a playbook that says what a farm shall be, looks at every server, shows the difference property by
+/// property, makes it so, and proves it.
+#[derive(Parser)]
+#[command(name = "farmhand", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Tell more; twice for the conversation with hosts (never its content)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Give results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Against the simulated farm: a copy of the inventory's hosts, beside it in .farmhand/lab
+    #[arg(long, global = true)]
+    lab: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  farmhand --lab apply playbooks/signalr-farm.yml --yes   try it, against a simulated farm
+  farmhand validate site.yml                              is it right? nothing is contacted
+  farmhand plan site.yml                                  what would change
+  farmhand apply site.yml --limit web01                   change it, on one server first
+  farmhand audit site.yml                                 has it drifted? changes nothing
+
+Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed";
+
+#[derive(Subcommand)]
+enum Command {
+    Validate(validate::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Audit(audit::Args),
+    Lab(lab::Args),
+    Agent(agent::Args),
+}
+
+/// Parses the command line, runs the command, tells of a failure, and gives the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; anything else is wrong input.
+            let code = if error.use_stderr() { Exit::Input.code() } else { Exit::Ok.code() };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let ui = Ui::new(cli.json, cli.verbose);
+    let against = if cli.lab { Against::Lab } else { Against::Farm };
+    log_to_stderr(cli.verbose);
+    let ended = match cli.command {
+        Command::Validate(args) => validate::run(ui, against, &args),
+        Command::Plan(args) => plan::run(ui, against, &args),
+        Command::Apply(args) => apply::run(ui, against, &args),
+        Command::Audit(args) => audit::run(ui, against, &args),
+        Command::Lab(args) => lab::run(ui, args),
+        Command::Agent(args) => agent::run(ui, &args),
+    };
+    match ended {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let filter = crate::transport::log_filter(verbose);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time();
+    // A second subscriber can only be there in tests that run commands in one process.
+    let _ = log.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_command_has_examples() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let nested = command.get_subcommands().any(|nested| nested.get_name() != "help");
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(nested || text.contains("Example"), "`{}` has no examples", command.get_name());
+        }
+    }
+}

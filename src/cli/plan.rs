@@ -1,0 +1,41 @@
+//! `farmhand plan`: what would change.
+
+use super::target::{Against, Target};
+use super::{Exit, Failure, Ui};
+use crate::report::{Counts, Differences, differences_json, differences_text};
+
+/// Show what would change, and change nothing
+///
+/// Looks at every host over a session that cannot change anything, and shows the difference property by property:
+/// `+` what will be added, `~` what will change, `-` what will be removed, and what that disturbs.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  farmhand plan site.yml
+  farmhand plan site.yml --limit web01 --diff
+  farmhand plan site.yml --detailed-exitcode   exits 2 when there are differences
+  farmhand --lab plan site.yml                 against the simulated farm")]
+pub struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Exit 2 when there are differences
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Show the edits of configuration behind each stage too
+    #[arg(long, short = 'D')]
+    diff: bool,
+}
+
+pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
+    let farm = args.target.open(ui, against)?;
+    let surveys = farm.survey(ui)?;
+    let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
+    ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
+    ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
+    let counts = Counts::of(&surveys);
+    Ok(match (counts.hosts_failed, counts.nothing_differs()) {
+        (1.., _) => Exit::Hosts,
+        (0, false) if args.detailed_exitcode => Exit::Differs,
+        _ => Exit::Ok,
+    })
+}

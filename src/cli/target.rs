@@ -1,0 +1,189 @@
+//! What most commands are about: a playbook, its inventory, and the hosts meant.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::farm::Farm;
+use super::lab_farm::{self, LabFarm};
+use super::{Failure, Ui};
+use crate::diagnostic::{Diagnostic, Sources, render_all};
+use crate::inventory::{self, Host, InventoryFiles};
+use crate::playbook::{Loaded, Playbook, Request, load, missing_secrets};
+use crate::secret::Stores;
+use crate::template::Variables;
+
+/// The files and variables that say what shall be.
+#[derive(clap::Args)]
+pub struct Files {
+    /// The playbook
+    playbook: PathBuf,
+    #[command(flatten)]
+    inventory: InventoryArg,
+    /// Set a variable, `name=value` with the value read as YAML, or `@FILE`
+    #[arg(short = 'e', long = "extra-vars", value_name = "NAME=VALUE")]
+    extra_vars: Vec<String>,
+    /// Only these hosts: a pattern such as `web:!web03`
+    #[arg(short = 'l', long, value_name = "PATTERN")]
+    limit: Option<String>,
+    /// Only steps with one of these tags
+    #[arg(short = 't', long, value_name = "TAG")]
+    tags: Vec<String>,
+    /// No steps with one of these tags
+    #[arg(long, value_name = "TAG")]
+    skip_tags: Vec<String>,
+}
+
+/// Which farm a command is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The inventory's hosts themselves.
+    Farm,
+    /// Their simulated copies, beside the inventory in `.farmhand/lab`.
+    Lab,
+}
+
+/// The inventory.
+#[derive(clap::Args)]
+pub struct InventoryArg {
+    /// The inventory; `inventory.yml` beside the playbook unless given
+    #[arg(short, long, value_name = "FILE")]
+    inventory: Option<PathBuf>,
+}
+
+impl InventoryArg {
+    /// The inventory where no playbook says where to look.
+    pub fn path(&self) -> PathBuf {
+        self.inventory.clone().unwrap_or_else(|| PathBuf::from("inventory.yml"))
+    }
+}
+
+/// A playbook and the hosts that it is to be made true on.
+#[derive(clap::Args)]
+pub struct Target {
+    #[command(flatten)]
+    files: Files,
+    /// Hosts worked on at a time
+    #[arg(short, long, default_value_t = 10, value_name = "N")]
+    forks: usize,
+}
+
+/// A right playbook.
+pub struct Right {
+    /// The texts it was read from.
+    pub sources: Sources,
+    /// The playbook.
+    pub playbook: Playbook,
+    /// Where its secrets are.
+    pub stores: Arc<Stores>,
+}
+
+impl Right {
+    /// Plays, hosts and resources.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let hosts: BTreeSet<&str> =
+            self.playbook.plays.iter().flat_map(|it| &it.hosts).map(|it| it.host.name.as_str()).collect();
+        let steps = self.playbook.plays.iter().flat_map(|play| &play.hosts).map(|host| host.steps.len()).sum();
+        (self.playbook.plays.len(), hosts.len(), steps)
+    }
+
+    /// The hosts of all plays, each once.
+    pub fn hosts(&self) -> Vec<Arc<Host>> {
+        let hosts = self.playbook.plays.iter().flat_map(|play| &play.hosts).map(|it| Arc::clone(&it.host));
+        let mut seen = BTreeSet::new();
+        hosts.filter(|host| seen.insert(host.name.clone())).collect()
+    }
+}
+
+impl Files {
+    /// The playbook's path as it was given.
+    pub fn playbook(&self) -> String {
+        self.playbook.display().to_string()
+    }
+
+    fn inventory(&self) -> PathBuf {
+        let beside = || self.playbook.parent().unwrap_or(Path::new("")).join("inventory.yml");
+        self.inventory.inventory.clone().unwrap_or_else(beside)
+    }
+
+    /// Loads the playbook, or shows everything that is wrong.
+    pub fn load(&self, ui: Ui, against: Against) -> Result<Right, Failure> {
+        let request = Request {
+            playbook: self.playbook.clone(),
+            inventory: self.inventory.inventory.clone(),
+            extra_vars: self.extra_vars.clone(),
+            limit: self.limit.clone(),
+            tags: self.tags.clone(),
+            skip_tags: self.skip_tags.clone(),
+        };
+        let mut sources = Sources::new();
+        let Loaded { playbook, mut diagnostics } = load(&mut sources, &request);
+        let folder = self.playbook.parent().unwrap_or(Path::new(""));
+        let lab = against == Against::Lab;
+        let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
+        if let Some(playbook) = &playbook {
+            diagnostics.extend(missing_secrets(&playbook.secrets, |reference| {
+                against == Against::Lab || stores.exists(reference)
+            }));
+        }
+        match playbook {
+            Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores: Arc::new(stores) }),
+            _ => Err(show(ui, &sources, &diagnostics)),
+        }
+    }
+}
+
+impl Target {
+    /// Loads the playbook and makes ready to reach its hosts.
+    pub fn open(&self, ui: Ui, against: Against) -> Result<Farm, Failure> {
+        let right = self.files.load(ui, against)?;
+        let lab = self.lab(&right, against)?;
+        Farm::new(right, lab, self.forks)
+    }
+
+    fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
+        let open = || LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts());
+        (against == Against::Lab).then(open).transpose().map_err(Failure::work)
+    }
+}
+
+/// The hosts of an inventory.
+pub fn hosts_of(ui: Ui, path: &Path) -> Result<Vec<Arc<Host>>, Failure> {
+    let mut sources = Sources::new();
+    let mut diagnostics = Vec::new();
+    let files = InventoryFiles { inventory: path, playbook_folder: None };
+    match inventory::load(&mut sources, files, &Variables::default(), &mut diagnostics) {
+        Some(inventory) if diagnostics.is_empty() => Ok(inventory.hosts.into_values().collect()),
+        _ => Err(show(ui, &sources, &diagnostics)),
+    }
+}
+
+/// Shows everything that is wrong with the input.
+fn show(ui: Ui, sources: &Sources, diagnostics: &[Diagnostic]) -> Failure {
+    ui.news(render_all(sources, diagnostics, ui.paint()).trim_end());
+    let listed: Vec<serde_json::Value> = diagnostics
+        .iter()
+        .map(|it| {
+            let place = it.span.map(|span| sources.place(span));
+            serde_json::json!({
+                "file": place.as_ref().map(|place| place.name.clone()),
+                "line": place.as_ref().map(|place| place.line),
+                "column": place.as_ref().map(|place| place.column),
+                "message": it.message,
+                "help": it.help,
+            })
+        })
+        .collect();
+    ui.value(&serde_json::json!({ "valid": false, "mistakes": listed }));
+    let n = diagnostics.len();
+    Failure::input(if n == 1 {
+        "1 mistake; no host was contacted".to_owned()
+    } else {
+        format!("{n} mistakes; no host was contacted")
+    })
+}
+
+/// The runtime that everything with a network runs on.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::work)
+}

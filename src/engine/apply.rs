@@ -1,0 +1,146 @@
+//! Making a farm so: look at all hosts, show the plan, carry it out play by play, prove it.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::gate::{Gate, Pass};
+use super::host::HostRun;
+use super::stage::Logons;
+use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Status, Survey, Work};
+use crate::resource::Disturbance;
+
+/// How a run is made.
+#[derive(Clone)]
+pub struct Apply {
+    /// How many hosts are worked on at a time.
+    pub forks: usize,
+    /// How long a state that Windows is still bringing about may take.
+    pub settle: std::time::Duration,
+    /// Who is told.
+    pub listener: Listener,
+}
+
+/// Whether the plan that was shown is to be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// Go on.
+    Granted,
+    /// Change nothing.
+    Refused,
+}
+
+/// What a run shares between its hosts.
+pub(super) struct Shared<D> {
+    pub door: Arc<D>,
+    pub macs: Macs,
+    pub options: Apply,
+    pub logons: Logons,
+}
+
+/// Looks at all hosts, has `approve` decide on what differs, and makes it so.
+///
+/// A host that fails does not stop the others of its play, but for those that would be disturbed;
+/// a play with a failed host is the last one. Where a host cannot be what the playbook says, nothing is changed anywhere.
+pub async fn apply<D: Door>(
+    door: Arc<D>,
+    work: &Work,
+    macs: Macs,
+    options: Apply,
+    approve: impl FnOnce(&[Survey]) -> Approval,
+) -> Vec<HostOutcome> {
+    let shared = Arc::new(Shared { door, macs, options, logons: Logons::default() });
+    let mut runs = look_at_all(work, &shared).await;
+    let surveys: Vec<Survey> = runs.iter_mut().map(HostRun::lend_survey).collect();
+    let approval = approve(&surveys);
+    for (run, survey) in runs.iter_mut().zip(surveys) {
+        run.take_survey(survey);
+    }
+    if approval == Approval::Granted && !runs.iter().any(HostRun::has_trouble) {
+        for (number, play) in work.plays.iter().enumerate() {
+            runs = carry_out(number, play, runs, &shared).await;
+            if runs.iter().any(HostRun::has_failed_changing) {
+                let rest = work.plays.get(number + 1..).unwrap_or_default();
+                for (host, play) in rest.iter().flat_map(|play| play.hosts.iter().map(move |host| (host, play))) {
+                    if let Some(run) = runs.iter_mut().find(|run| run.host == host.host) {
+                        run.leave_alone(&format!(
+                            "play `{}` was not started: a host of an earlier play failed",
+                            play.name
+                        ));
+                    }
+                }
+                break;
+            }
+        }
+    }
+    let mut outcomes = Vec::new();
+    for run in runs {
+        outcomes.push(run.end().await);
+    }
+    outcomes
+}
+
+async fn look_at_all<D: Door>(work: &Work, shared: &Arc<Shared<D>>) -> Vec<HostRun<D>> {
+    let slots = Arc::new(Semaphore::new(shared.options.forks.max(1)));
+    let mut tasks = JoinSet::new();
+    for (order, host) in work.hosts().into_iter().enumerate() {
+        let (shared, slots) = (Arc::clone(shared), Arc::clone(&slots));
+        let plays = super::observe::plays_of(work, &host);
+        tasks.spawn(async move {
+            let _slot = slots.acquire().await;
+            (order, HostRun::look(host, plays, shared).await)
+        });
+    }
+    let mut runs = tasks.join_all().await;
+    runs.sort_by_key(|(order, _)| *order);
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+/// One play: harmless hosts at once, disturbed ones through the gate, in the order of the inventory.
+async fn carry_out<D: Door>(
+    number: usize,
+    play: &PlayWork,
+    runs: Vec<HostRun<D>>,
+    shared: &Arc<Shared<D>>,
+) -> Vec<HostRun<D>> {
+    let gate = Gate::new(play.serial.clone(), play.hosts.len());
+    let slots = Arc::new(Semaphore::new(shared.options.forks.max(1)));
+    let mut tasks = JoinSet::new();
+    let mut waiting = Vec::new();
+    let mut finished = Vec::new();
+    let spawn = |tasks: &mut JoinSet<_>, order: usize, mut run: HostRun<D>, pass: Option<Pass>| {
+        let (gate, slots) = (Arc::clone(&gate), Arc::clone(&slots));
+        tasks.spawn(async move {
+            let _slot = slots.acquire().await;
+            run.play(number, &gate, pass).await;
+            (order, run)
+        });
+    };
+    for (order, run) in runs.into_iter().enumerate() {
+        match run.disturbance(number) {
+            None => finished.push((order, run)),
+            Some(Disturbance::None) => spawn(&mut tasks, order, run, None),
+            Some(_) => waiting.push((order, run)),
+        }
+    }
+    for (order, mut run) in waiting {
+        (shared.options.listener)(&run.host, Event::Waiting);
+        match gate.enter(&run.host).await {
+            Ok(pass) => spawn(&mut tasks, order, run, Some(pass)),
+            Err(failed) => {
+                run.leave_alone(&not_disturbed(&failed));
+                (shared.options.listener)(&run.host, Event::Ended(Status::NotStarted));
+                finished.push((order, run));
+            }
+        }
+    }
+    finished.extend(tasks.join_all().await);
+    finished.sort_by_key(|(order, _)| *order);
+    finished.into_iter().map(|(_, run)| run).collect()
+}
+
+/// Why a host was not disturbed.
+pub(super) fn not_disturbed(failed: &str) -> String {
+    format!("not disturbed: {failed} failed, and what is running here shall not fail with it")
+}

@@ -1,0 +1,52 @@
+//! The way to a host, behind traits small enough to fake.
+
+use std::future::Future;
+
+use thiserror::Error;
+
+use crate::hostcall::{Answer, Outcome, Read, Write};
+use crate::transport::Traffic;
+
+/// Opens sessions on hosts.
+pub trait Door: Send + Sync + 'static {
+    /// A session that can only look.
+    type Reader: Observe;
+    /// A session that can look and change.
+    type Writer: Change;
+
+    /// Opens a session that can only look.
+    fn reader(&self, host: &str) -> impl Future<Output = Result<Self::Reader, DoorError>> + Send;
+
+    /// Opens a session that can look and change.
+    fn writer(&self, host: &str) -> impl Future<Output = Result<Self::Writer, DoorError>> + Send;
+}
+
+/// A session that can look.
+pub trait Observe: Send + 'static {
+    /// Puts a batch of questions; one answer each, in order.
+    fn observe(&mut self, reads: &[Read]) -> impl Future<Output = Result<Vec<Answer>, DoorError>> + Send;
+
+    /// Ends the session and tells what it cost.
+    fn close(self) -> impl Future<Output = Traffic> + Send;
+}
+
+/// A session that can also change.
+pub trait Change: Observe {
+    /// Sends writes and, in the same exchange, the reads that verify them.
+    fn change(
+        &mut self,
+        writes: &[Write],
+        then: &[Read],
+    ) -> impl Future<Output = Result<(Vec<Outcome>, Vec<Answer>), DoorError>> + Send;
+}
+
+/// Why a session failed, by what follows from it.
+#[derive(Debug, Error)]
+pub enum DoorError {
+    /// Nothing reached the host, or nothing that changes it.
+    #[error("{0}")]
+    Unreachable(String),
+    /// A change was sent and no answer came: whether it was carried out is not known.
+    #[error("{0}")]
+    Unknown(String),
+}

@@ -1,0 +1,212 @@
+//! One host in a run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::apply::{Shared, not_disturbed};
+use super::gate::{Gate, Pass};
+use super::observe::{Looked, Survey, look};
+use super::stage::{self, Ended};
+use super::work::HostWork;
+use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
+use crate::plan::{HostPlan, Trouble};
+use crate::resource::Disturbance;
+use crate::transport::Traffic;
+
+/// An agent whose shell idles for three minutes dies; a session that old is not used any more.
+const SESSION_LIFE: Duration = Duration::from_secs(150);
+
+/// One host in a run: its session, what was found, and what became of it so far.
+pub struct HostRun<D: Door> {
+    /// The host's name.
+    pub host: String,
+    pub(super) plays: Vec<(usize, HostWork)>,
+    pub(super) shared: Arc<Shared<D>>,
+    pub(super) outcome: HostOutcome,
+    pub(super) looked: Result<Looked, DoorError>,
+    session: Option<(D::Writer, Instant)>,
+    /// Whether something was changed since the host was looked at for all plays.
+    changed: bool,
+}
+
+impl<D: Door> HostRun<D> {
+    /// Opens a session and looks at the host for all its plays.
+    pub(super) async fn look(host: String, plays: Vec<(usize, HostWork)>, shared: Arc<Shared<D>>) -> HostRun<D> {
+        let outcome = HostOutcome::new(&host, Status::Ok);
+        let looked = Ok(Looked::default());
+        let mut run = HostRun { host, plays, shared, outcome, looked, session: None, changed: false };
+        run.tell(Event::Looking);
+        let plays = run.plays.clone();
+        run.looked = run.look_again(&plays).await;
+        let event = match &run.looked {
+            Ok(looked) if !looked.troubles.is_empty() => Event::Ended(Status::Failed),
+            Ok(looked) if !looked.is_quiet() => Event::Looked(looked.changes()),
+            // A host that needs nothing is let go at once, so that a run holds no more sessions than it uses.
+            Ok(_) => {
+                run.hang_up().await;
+                Event::Ended(Status::Ok)
+            }
+            Err(error) => {
+                run.outcome.status = Status::Unreachable;
+                run.outcome.reasons.push(error.to_string());
+                Event::Ended(Status::Unreachable)
+            }
+        };
+        run.tell(event);
+        run
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        (self.shared.options.listener)(&self.host, event);
+    }
+
+    /// The open session; a new one where there is none or it is too old.
+    pub(super) async fn session(&mut self) -> Result<&mut D::Writer, DoorError> {
+        if self.session.as_ref().is_some_and(|(_, used)| used.elapsed() > SESSION_LIFE) {
+            self.hang_up().await;
+        }
+        let session = match self.session.take() {
+            Some((session, _)) => session,
+            None => self.shared.door.writer(&self.host).await?,
+        };
+        Ok(&mut self.session.insert((session, Instant::now())).0)
+    }
+
+    /// Ends the session, where there is one.
+    pub(super) async fn hang_up(&mut self) {
+        if let Some((session, _)) = self.session.take() {
+            self.outcome.traffic += session.close().await;
+        }
+    }
+
+    /// Looks at the host for some plays; a session that fails is ended.
+    pub(super) async fn look_again(&mut self, plays: &[(usize, HostWork)]) -> Result<Looked, DoorError> {
+        let (host, macs) = (self.host.clone(), self.shared.macs.clone());
+        let looked = match self.session().await {
+            Ok(session) => look(&host, session, plays, &macs).await,
+            Err(error) => Err(error),
+        };
+        if looked.is_err() {
+            self.hang_up().await;
+        }
+        looked
+    }
+
+    /// The survey of this host, to be shown and given back.
+    pub(super) fn lend_survey(&mut self) -> Survey {
+        let looked = std::mem::replace(&mut self.looked, Ok(Looked::default()));
+        Survey { host: self.host.clone(), looked, traffic: Traffic::default() }
+    }
+
+    /// Takes the survey back.
+    pub(super) fn take_survey(&mut self, survey: Survey) {
+        self.looked = survey.looked;
+        if let Ok(looked) = &self.looked
+            && !looked.troubles.is_empty()
+        {
+            self.outcome.status = Status::Failed;
+            self.outcome.reasons = looked.troubles.iter().map(|(_, trouble)| describe(trouble)).collect();
+        }
+    }
+
+    /// Whether the host cannot be what the playbook says.
+    pub(super) fn has_trouble(&self) -> bool {
+        let conflict = |(_, trouble): &(usize, Trouble)| matches!(trouble, Trouble::Conflict { .. });
+        self.looked.as_ref().is_ok_and(|looked| looked.troubles.iter().any(conflict))
+    }
+
+    /// Whether something went wrong on this host.
+    pub(super) fn has_failed_changing(&self) -> bool {
+        !self.outcome.status.is_good()
+    }
+
+    /// What a play does to this host; `None` where it does nothing, or the host is not to be worked on.
+    pub(super) fn disturbance(&self, number: usize) -> Option<Disturbance> {
+        let plan = self.plan(number)?;
+        (self.outcome.status.is_good() && (self.changed || !plan.is_empty())).then(|| plan.disturbs())
+    }
+
+    fn plan(&self, number: usize) -> Option<&HostPlan> {
+        let plans = &self.looked.as_ref().ok()?.plans;
+        plans.iter().find(|(of, _)| *of == number).map(|(_, plan)| plan)
+    }
+
+    /// Carries out this host's part of a play.
+    pub(super) async fn play(&mut self, number: usize, gate: &Arc<Gate>, mut pass: Option<Pass>) {
+        let Some(work) = self.plays.iter().find(|(of, _)| *of == number).cloned() else { return };
+        let ended = self.stages(&work, gate, &mut pass).await;
+        let status = match ended {
+            Ok(()) if self.outcome.changed.is_empty() => Status::Ok,
+            Ok(()) => Status::Changed,
+            Err(Ended { status, reasons }) => {
+                self.outcome.reasons.extend(reasons);
+                status
+            }
+        };
+        self.outcome.status = status;
+        if let Some(pass) = pass {
+            pass.leave(status.is_good()).await;
+        }
+        self.tell(Event::Ended(status));
+    }
+
+    async fn stages(
+        &mut self,
+        work: &(usize, HostWork),
+        gate: &Arc<Gate>,
+        pass: &mut Option<Pass>,
+    ) -> Result<(), Ended> {
+        let mut looked = if self.changed {
+            // An earlier play changed this host: what was planned at first may not hold any more.
+            self.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?
+        } else {
+            let plan = self.plan(work.0).cloned();
+            let answers = self.looked.as_ref().map(|looked| looked.answers.clone()).unwrap_or_default();
+            Looked { answers, plans: plan.into_iter().map(|plan| (work.0, plan)).collect(), troubles: Vec::new() }
+        };
+        let mut number = 0;
+        while let Some(stage) = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned() {
+            number += 1;
+            let stages = looked.plans.first().map_or(0, |(_, plan)| plan.stages.len());
+            if stage.disturbs() != Disturbance::None && pass.is_none() {
+                self.tell(Event::Waiting);
+                let entered = gate.enter(&self.host).await;
+                *pass =
+                    Some(entered.map_err(|failed| Ended {
+                        status: Status::NotStarted,
+                        reasons: vec![not_disturbed(&failed)],
+                    })?);
+            }
+            self.tell(Event::Stage(number, number + stages - 1));
+            self.changed = true;
+            looked = stage::carry_out(self, work, stage, &looked.answers).await?;
+            if !looked.troubles.is_empty() {
+                let reasons = looked.troubles.iter().map(|(_, trouble)| describe(trouble)).collect();
+                return Err(Ended { status: Status::Failed, reasons });
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the host as it is, and says why.
+    pub(super) fn leave_alone(&mut self, why: &str) {
+        if self.outcome.status.is_good() {
+            self.outcome.status = Status::NotStarted;
+        }
+        self.outcome.reasons.push(why.to_owned());
+    }
+
+    /// Ends the session and tells what became of the host.
+    pub(super) async fn end(mut self) -> HostOutcome {
+        self.hang_up().await;
+        self.outcome
+    }
+}
+
+/// A trouble as a sentence.
+pub fn describe(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Refused { address, refusal, .. } => super::words::refused(&format!("reading {address}"), refusal),
+        Trouble::Conflict { address, problem, .. } => format!("{address}: {}", problem.message),
+    }
+}

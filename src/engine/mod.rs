@@ -1,0 +1,23 @@
+//! Drives the pure parts over sessions: look at hosts, compare, change, look again.
+
+mod apply;
+mod door;
+mod gate;
+mod host;
+mod macs;
+mod observe;
+mod outcome;
+mod sessions;
+mod stage;
+mod words;
+mod work;
+
+pub use apply::{Apply, Approval, apply};
+pub use door::{Change, Door, DoorError, Observe};
+pub use gate::Gate;
+pub use host::describe;
+pub use macs::{Macs, nonce};
+pub use observe::{Looked, Survey, survey};
+pub use outcome::{Event, HostOutcome, Listener, Status};
+pub use sessions::{Dialling, Place, Reach, Resolve, Sessions};
+pub use work::{HostWork, PlayWork, StepWork, Work};

@@ -1,0 +1,112 @@
+//! Looking at hosts: one batch each, then the plan of what differs.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::work::{HostWork, Work, reads};
+use super::{Door, DoorError, Event, Listener, Macs, Observe, Status};
+use crate::hostcall::{Answer, Read};
+use crate::plan::{HostPlan, Trouble, plan_host};
+use crate::resource::Found;
+use crate::transport::Traffic;
+
+/// What was found on a host, and what follows from it, play by play.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The answers.
+    pub answers: Vec<(Read, Answer)>,
+    /// For each play that the host is in: the play's number and the host's plan.
+    pub plans: Vec<(usize, HostPlan)>,
+    /// What stands in the way, with the number of the play.
+    pub troubles: Vec<(usize, Trouble)>,
+}
+
+impl Looked {
+    /// Whether there is nothing to do and nothing in the way.
+    pub fn is_quiet(&self) -> bool {
+        self.troubles.is_empty() && self.plans.iter().all(|(_, plan)| plan.is_empty())
+    }
+
+    /// How many changes there are.
+    pub fn changes(&self) -> usize {
+        self.plans.iter().flat_map(|(_, plan)| plan.steps()).map(|step| step.changes.0.len()).sum()
+    }
+}
+
+/// A host that was looked at, or could not be.
+#[derive(Debug)]
+pub struct Survey {
+    /// The host.
+    pub host: String,
+    /// What was found.
+    pub looked: Result<Looked, DoorError>,
+    /// What it cost.
+    pub traffic: Traffic,
+}
+
+/// The plays that a host is in, by number.
+pub(super) fn plays_of(work: &Work, host: &str) -> Vec<(usize, HostWork)> {
+    let of_play = |(number, play): (usize, &super::PlayWork)| {
+        play.hosts.iter().find(|it| it.host == host).map(|it| (number, it.clone()))
+    };
+    work.plays.iter().enumerate().filter_map(of_play).collect()
+}
+
+/// Looks at one host over an open session and plans each of the plays given.
+pub(super) async fn look<S: Observe>(
+    host: &str,
+    session: &mut S,
+    plays: &[(usize, HostWork)],
+    macs: &Macs,
+) -> Result<Looked, DoorError> {
+    let reads = reads(plays.iter().map(|(_, work)| work));
+    let answers = session.observe(&reads).await?;
+    Ok(conclude(host, reads.into_iter().zip(answers).collect(), plays, macs))
+}
+
+/// Plans each play from the answers.
+pub(super) fn conclude(host: &str, answers: Vec<(Read, Answer)>, plays: &[(usize, HostWork)], macs: &Macs) -> Looked {
+    let found = Found::new(&answers, &macs.secrets);
+    let mut looked = Looked::default();
+    for (number, work) in plays {
+        let (plan, troubles) = plan_host(host, &work.wanted(), &found);
+        looked.plans.push((*number, plan));
+        looked.troubles.extend(troubles.into_iter().map(|trouble| (*number, trouble)));
+    }
+    looked.answers = answers;
+    looked
+}
+
+/// Looks at all hosts, `forks` at a time, over sessions that cannot change anything.
+pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usize, listener: &Listener) -> Vec<Survey> {
+    let slots = Arc::new(Semaphore::new(forks.max(1)));
+    let mut tasks = JoinSet::new();
+    for (order, host) in work.hosts().into_iter().enumerate() {
+        let (door, slots, macs, listener) = (Arc::clone(&door), Arc::clone(&slots), macs.clone(), Arc::clone(listener));
+        let plays = plays_of(work, &host);
+        tasks.spawn(async move {
+            let _slot = slots.acquire().await;
+            listener(&host, Event::Looking);
+            let (looked, traffic) = match door.reader(&host).await {
+                Err(error) => (Err(error), Traffic::default()),
+                Ok(mut session) => {
+                    let looked = look(&host, &mut session, &plays, &macs).await;
+                    (looked, session.close().await)
+                }
+            };
+            listener(
+                &host,
+                match &looked {
+                    Ok(looked) => Event::Looked(looked.changes()),
+                    Err(_) => Event::Ended(Status::Unreachable),
+                },
+            );
+            (order, Survey { host, looked, traffic })
+        });
+    }
+    let mut surveys = tasks.join_all().await;
+    surveys.sort_by_key(|(order, _)| *order);
+    surveys.into_iter().map(|(_, survey)| survey).collect()
+}

@@ -1,0 +1,287 @@
+//! One stage on one host: change, look again, and prove.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::host::{HostRun, describe};
+use super::observe::{Looked, conclude};
+use super::words::refused;
+use super::work::{HostWork, reads};
+use super::{Change, Door, DoorError, Event, Status};
+use crate::hostcall::answer::Installed;
+use crate::hostcall::{Answer, Outcome, Read, Text, Write};
+use crate::plan::{Stage, check};
+use crate::resource::Found;
+use crate::value::SecretRef;
+
+/// Logon tests of a run: each changed account is tried once, on one host, for all.
+#[derive(Default)]
+pub(super) struct Logons(Mutex<BTreeMap<(String, SecretRef), Result<(), String>>>);
+
+/// How long a host may take to come back after a restart, and to finish an installation that cut the session off.
+const SERVICING: Duration = Duration::from_mins(30);
+
+/// Why a host's part of a play ended.
+pub(super) struct Ended {
+    pub status: Status,
+    pub reasons: Vec<String>,
+}
+
+impl Ended {
+    fn failed(reason: impl Into<String>) -> Ended {
+        Ended { status: Status::Failed, reasons: vec![reason.into()] }
+    }
+
+    /// The session was lost while nothing was under way.
+    pub(super) fn lost(error: DoorError) -> Ended {
+        let (DoorError::Unreachable(reason) | DoorError::Unknown(reason)) = error;
+        Ended { status: Status::Unreachable, reasons: vec![reason] }
+    }
+}
+
+/// Carries out a stage and proves it. Gives what was found afterwards, planned anew: the stages that are left.
+pub(super) async fn carry_out<D: Door>(
+    run: &mut HostRun<D>,
+    work: &(usize, HostWork),
+    stage: Stage,
+    answers: &[(Read, Answer)],
+) -> Result<Looked, Ended> {
+    let unsound = check(&stage, answers);
+    if !unsound.is_empty() {
+        let reasons =
+            unsound.into_iter().map(|it| format!("this plan is not sound, which is a fault of farmhand: {it}"));
+        return Err(Ended { status: Status::Failed, reasons: reasons.collect() });
+    }
+    match attempt(run, work, &stage).await? {
+        Attempt::Looked(looked) => prove(run, work, stage, looked).await,
+        Attempt::Moved(at) => {
+            // Somebody changed the host since it was looked at: it is planned anew, once.
+            let looked = run.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?;
+            let note = format!("{at} changed on the host after it was looked at; the host was planned anew");
+            run.outcome.notes.push(note);
+            let again = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned();
+            let Some(stage) = again else { return Ok(looked) };
+            match attempt(run, work, &stage).await? {
+                Attempt::Looked(looked) => prove(run, work, stage, looked).await,
+                Attempt::Moved(at) => {
+                    Err(Ended::failed(format!("{at} keeps changing on the host; find out who changes it")))
+                }
+            }
+        }
+    }
+}
+
+enum Attempt {
+    Looked(Looked),
+    Moved(String),
+}
+
+/// Sends the writes of a stage with the reads that verify them, and looks at the outcomes.
+async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage: &Stage) -> Result<Attempt, Ended> {
+    let mut writes = Vec::new();
+    for write in &stage.writes {
+        if let Write::TestLogon { account, password: Text::Secret(secret) } = write {
+            test_logon(run, account, secret, write).await?;
+        } else {
+            writes.push(write.clone());
+        }
+    }
+    let then = reads([&work.1]);
+    let session = run.session().await.map_err(Ended::lost)?;
+    let (outcomes, answers) = match session.change(&writes, &then).await {
+        Ok(answered) => answered,
+        Err(DoorError::Unreachable(reason)) => {
+            run.hang_up().await;
+            return Err(Ended { status: Status::Unreachable, reasons: vec![reason] });
+        }
+        Err(DoorError::Unknown(reason)) => return settle(run, work, stage, &reason).await.map(Attempt::Looked),
+    };
+    let mut reboot = false;
+    for (write, outcome) in writes.iter().zip(&outcomes) {
+        match outcome {
+            Outcome::Done(told) => reboot |= wants_reboot(write, told),
+            Outcome::Moved { at } => return Ok(Attempt::Moved(at.clone())),
+            Outcome::Failed(refusal) => {
+                return Err(failed(run, work, stage, refused(write.name(), refusal), &then, answers));
+            }
+            Outcome::Skipped {} => {}
+        }
+    }
+    if reboot {
+        return self::reboot(run, work, stage.reboot_allowed).await.map(Attempt::Looked);
+    }
+    let answers = then.into_iter().zip(answers).collect();
+    Ok(Attempt::Looked(conclude(&run.host, answers, std::slice::from_ref(work), &run.shared.macs)))
+}
+
+fn wants_reboot(write: &Write, told: &serde_json::Value) -> bool {
+    matches!(write, Write::InstallFeatures { .. })
+        && serde_json::from_value::<Installed>(told.clone()).is_ok_and(|installed| installed.reboot_needed)
+}
+
+/// A write was refused: what the host says besides, and what was done before it.
+fn failed<D: Door>(
+    run: &HostRun<D>,
+    work: &(usize, HostWork),
+    stage: &Stage,
+    reason: String,
+    then: &[Read],
+    answers: Vec<Answer>,
+) -> Ended {
+    let answers: Vec<(Read, Answer)> = then.iter().cloned().zip(answers).collect();
+    let mut reasons = vec![reason];
+    reasons.extend(symptoms(run, work, stage, &answers));
+    Ended { status: Status::Failed, reasons }
+}
+
+fn symptoms<D: Door>(
+    run: &HostRun<D>,
+    work: &(usize, HostWork),
+    stage: &Stage,
+    answers: &[(Read, Answer)],
+) -> Vec<String> {
+    let found = Found::new(answers, &run.shared.macs.secrets);
+    let steps = stage.steps.iter().filter_map(|step| work.1.steps.get(step.index));
+    let mut symptoms: Vec<String> = steps.flat_map(|step| step.resource.symptoms(&found)).collect();
+    symptoms.dedup();
+    symptoms
+}
+
+/// Tries an account's new password, unless another host of this run did.
+async fn test_logon<D: Door>(
+    run: &mut HostRun<D>,
+    account: &str,
+    secret: &SecretRef,
+    write: &Write,
+) -> Result<(), Ended> {
+    let shared = std::sync::Arc::clone(&run.shared);
+    let mut tried = shared.logons.0.lock().await;
+    let key = (account.to_owned(), secret.clone());
+    if let Some(known) = tried.get(&key) {
+        return known.clone().map_err(Ended::failed);
+    }
+    let session = run.session().await.map_err(Ended::lost)?;
+    let result = match session.change(std::slice::from_ref(write), &[]).await {
+        Ok((outcomes, _)) => match outcomes.first() {
+            Some(Outcome::Done(_)) => Ok(()),
+            Some(Outcome::Failed(refusal)) => Err(refused(
+                &format!("the logon of {account} with secret `{}` was refused on {}", secret.name, run.host),
+                refusal,
+            )),
+            _ => Err(format!("the logon of {account} was not tried on {}", run.host)),
+        },
+        Err(error) => {
+            run.hang_up().await;
+            Err(format!("whether {account} can log on is not known: {error}"))
+        }
+    };
+    tried.insert(key, result.clone());
+    result.map_err(Ended::failed)
+}
+
+/// A change was sent and not answered: never sent again, settled by looking.
+async fn settle<D: Door>(
+    run: &mut HostRun<D>,
+    work: &(usize, HostWork),
+    stage: &Stage,
+    reason: &str,
+) -> Result<Looked, Ended> {
+    run.hang_up().await;
+    let servicing = stage.writes.iter().any(|write| matches!(write, Write::InstallFeatures { .. }));
+    let deadline = Instant::now() + if servicing { SERVICING } else { run.shared.options.settle };
+    let looked = loop {
+        match run.look_again(std::slice::from_ref(work)).await {
+            Ok(looked) if looked.troubles.is_empty() || Instant::now() > deadline => break looked,
+            Err(error) if Instant::now() > deadline => {
+                let words = format!("unknown: {reason}; the host could not be looked at again: {error}");
+                return Err(Ended { status: Status::Unreachable, reasons: vec![words] });
+            }
+            Ok(_) | Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    };
+    let left = unproved(stage, &looked);
+    if left.is_empty() {
+        run.outcome.notes.push(format!(
+            "unknown, settled: {reason}; the host was looked at again, and the change had been carried out"
+        ));
+        return Ok(looked);
+    }
+    let words = format!(
+        "unknown, settled: {reason}; the host was looked at again, and these are not as planned: {}; run again",
+        left.join(", ")
+    );
+    Err(Ended::failed(words))
+}
+
+/// Restarts the host where that is allowed, and waits until it answers again.
+async fn reboot<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), allowed: bool) -> Result<Looked, Ended> {
+    if !allowed {
+        return Err(Ended::failed(
+            "Windows needs a restart to finish the installation; restart the host, or allow it: reboot: if_needed",
+        ));
+    }
+    run.tell(Event::Rebooting);
+    let session = run.session().await.map_err(Ended::lost)?;
+    // The session may well end before the answer comes; that the host went down and came back is what counts.
+    let sent = session.change(&[Write::Reboot], &[]).await;
+    run.hang_up().await;
+    if let Ok((outcomes, _)) = sent
+        && let Some(Outcome::Failed(refusal)) = outcomes.first()
+    {
+        return Err(Ended::failed(refused("reboot", refusal)));
+    }
+    let deadline = Instant::now() + SERVICING;
+    loop {
+        match run.look_again(std::slice::from_ref(work)).await {
+            Ok(looked) => return Ok(looked),
+            Err(error) if Instant::now() > deadline => {
+                return Err(Ended::failed(format!(
+                    "the host did not come back from its restart within 30 minutes: {error}"
+                )));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_secs(2)).await,
+        }
+    }
+}
+
+/// Proves a stage: its resources differ in nothing. What Windows is still bringing about is given time.
+async fn prove<D: Door>(
+    run: &mut HostRun<D>,
+    work: &(usize, HostWork),
+    stage: Stage,
+    mut looked: Looked,
+) -> Result<Looked, Ended> {
+    run.tell(Event::Proving);
+    let deadline = Instant::now() + run.shared.options.settle;
+    loop {
+        let left = unproved(&stage, &looked);
+        if left.is_empty() {
+            run.outcome.changed.extend(stage.steps);
+            return Ok(looked);
+        }
+        let settling = left.iter().all(|property| property.rsplit('.').next() == Some("state"));
+        if !settling || Instant::now() > deadline {
+            let mut reasons = vec![format!("carried out, and yet not as desired: {}", left.join(", "))];
+            reasons.extend(symptoms(run, work, &stage, &looked.answers));
+            return Err(Ended { status: Status::Failed, reasons });
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        looked = run.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?;
+    }
+}
+
+/// The properties of a stage's resources that still differ, or the resources that could not be read.
+fn unproved(stage: &Stage, looked: &Looked) -> Vec<String> {
+    let ours = |index: usize| stage.steps.iter().any(|step| step.index == index);
+    let steps = looked.plans.iter().flat_map(|(_, plan)| plan.steps()).filter(|step| ours(step.index));
+    let mut left: Vec<String> = steps
+        .flat_map(|step| step.changes.0.iter().map(|change| format!("{}.{}", step.address, change.property)))
+        .collect();
+    left.extend(looked.troubles.iter().filter_map(|(_, trouble)| match trouble {
+        crate::plan::Trouble::Refused { index, .. } if ours(*index) => Some(describe(trouble)),
+        _ => None,
+    }));
+    left
+}

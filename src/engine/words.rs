@@ -1,0 +1,45 @@
+//! Refusals in words: what was tried, what Windows said, what to do.
+
+use crate::hostcall::{Refusal, RefusalCode};
+
+/// A refusal as a sentence; `what` is what was tried.
+pub fn refused(what: &str, refusal: &Refusal) -> String {
+    let code = refusal.hresult.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let text = refusal.text.trim_end_matches('.');
+    match advice(refusal.code) {
+        "" => format!("{what}: {text}{code}"),
+        advice => format!("{what}: {text}{code}; {advice}"),
+    }
+}
+
+fn advice(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::Denied => "connect as a local administrator: reading and changing IIS and features needs one",
+        RefusalCode::Locked => "somebody else holds it, or a level above locks it; try again, or unlock the section",
+        RefusalCode::Unsupported => "leave it out for this host",
+        RefusalCode::SourceMissing => "name a folder that has the payload: source: ['D:\\sources\\sxs']",
+        RefusalCode::DiskFull => "free space on the host",
+        RefusalCode::SharedConfiguration => {
+            "one change here would switch every node at once; change the shared configuration where it is kept, or disable it"
+        }
+        RefusalCode::RebootPending => "restart the host, or allow it: reboot: if_needed",
+        RefusalCode::Logon => "no configuration was changed; mind that every further attempt counts towards lock-out",
+        RefusalCode::Invalid | RefusalCode::Unknown | RefusalCode::ReadOnly | RefusalCode::Failed => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_and_what_to_do() {
+        let refusal = Refusal {
+            code: RefusalCode::DiskFull,
+            text: "There is not enough space on the disk.".to_owned(),
+            hresult: Some("0x80070070".to_owned()),
+        };
+        let expected = "iis_commit: There is not enough space on the disk (0x80070070); free space on the host";
+        assert_eq!(refused("iis_commit", &refusal), expected);
+    }
+}

@@ -1,0 +1,144 @@
+//! Files and folders of a host, as host calls see them.
+
+use std::fs;
+use std::path::Path;
+
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+
+use super::error::{refused, refused_plainly};
+use super::{drive, utc};
+use crate::hostcall::answer::FileState;
+use crate::hostcall::{FileWant, Nonce, Refusal, RefusalCode};
+
+/// How much text one answer may hold.
+const MAX_TEXT_BYTES: u64 = 1024 * 1024;
+
+/// What is told of a file or folder; `None` where there is none.
+///
+/// # Errors
+/// When the path is not one, or the file cannot be told of.
+pub fn state(host: &Path, path: &str, want: FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
+    let real = drive::locate(host, path)?;
+    let Ok(metadata) = fs::metadata(&real) else { return Ok(None) };
+    let modified = metadata.modified().map_err(|error| failed(path, &error))?;
+    let mut state = FileState {
+        folder: metadata.is_dir(),
+        length_bytes: if metadata.is_dir() { 0 } else { metadata.len() },
+        modified_utc: utc::text(modified),
+        text: None,
+        sha256: None,
+        mac: None,
+    };
+    if state.folder || want == FileWant::Stat {
+        return Ok(Some(state));
+    }
+    if want == FileWant::Text && state.length_bytes > MAX_TEXT_BYTES {
+        let text = format!("'{path}' has {} bytes; at most {MAX_TEXT_BYTES} are read as text", state.length_bytes);
+        return Err(refused_plainly(RefusalCode::Invalid, text));
+    }
+    let bytes = fs::read(&real).map_err(|error| failed(path, &error))?;
+    match want {
+        FileWant::Stat => {}
+        FileWant::Text => state.text = Some(decode(&bytes)),
+        FileWant::Sha256 => state.sha256 = Some(hex(&Sha256::digest(&bytes))),
+        FileWant::Mac => state.mac = Some(mac(nonce, &bytes)?),
+    }
+    Ok(Some(state))
+}
+
+/// Makes a folder and the folders above it.
+///
+/// # Errors
+/// When the drive is not there or a file is in the way.
+pub fn make_folder(host: &Path, path: &str) -> Result<(), Refusal> {
+    let real = drive::locate(host, path)?;
+    if !drive::has_drive(host, path) {
+        let text = format!("Could not find a part of the path '{path}'.");
+        return Err(refused(RefusalCode::Unknown, 0x8007_0003, text));
+    }
+    fs::create_dir_all(&real).map_err(|_| {
+        let text = format!("Cannot create '{path}' because a file or directory with the same name already exists.");
+        refused(RefusalCode::Failed, 0x8007_00B7, text)
+    })
+}
+
+/// HMAC-SHA256 of bytes under a batch's nonce, 64 lower-case hexadecimal digits.
+///
+/// # Errors
+/// When the nonce is not 64 hexadecimal digits.
+pub fn mac(nonce: &Nonce, bytes: &[u8]) -> Result<String, Refusal> {
+    let bad = || refused_plainly(RefusalCode::Invalid, "the batch's nonce is not 64 hexadecimal digits");
+    let key = key(&nonce.0).ok_or_else(bad)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| bad())?;
+    mac.update(bytes);
+    Ok(hex(&mac.finalize().into_bytes()))
+}
+
+/// 64 hexadecimal digits as a key.
+pub fn key(digits: &str) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
+    }
+    Some(key)
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Text by its byte order mark, else UTF-8; what is no character becomes U+FFFD, as .NET has it.
+fn decode(bytes: &[u8]) -> String {
+    let wide = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+fn failed(path: &str, error: &std::io::Error) -> Refusal {
+    refused_plainly(RefusalCode::Failed, format!("'{path}' cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_decoded_by_its_mark() {
+        for (bytes, expected) in [
+            (&b"\xEF\xBB\xBFa\xC3\xA9"[..], "aé"),
+            (b"\xFF\xFEa\0\xE9\0", "aé"),
+            (b"\xFE\xFF\0a\0\xE9", "aé"),
+            (b"a\xC3\xA9", "aé"),
+            (b"a\xE9", "a\u{FFFD}"),
+        ] {
+            assert_eq!(decode(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn a_mac_is_hmac_sha256_under_the_nonce() {
+        // RFC 4231 has no key of 32 bytes; computed with `openssl dgst -sha256 -mac HMAC -macopt hexkey:…`.
+        let nonce = Nonce("00".repeat(32));
+        assert_eq!(mac(&nonce, b"secret").unwrap(), "1810e8d341b9e61e88895fba0b1aa2bd03cb6c8fff2b368e666ef8efdef5b4fb");
+        assert!(mac(&Nonce("0".repeat(63)), b"").is_err());
+        assert!(mac(&Nonce("zz".repeat(32)), b"").is_err());
+    }
+}

@@ -1,0 +1,286 @@
+//! One simulated host: a folder of files behind a lock.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use super::call_log::{self, Counts};
+use super::computer::Computer;
+use super::faults::{Fault, Faults};
+use super::model::Model;
+use super::versions::Windows;
+use super::{Answers, Folder, LabError, WireFault, stock, utc};
+use crate::hostcall::answer::Certificate;
+use crate::hostcall::{Access, Answer, Batch, Call, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
+
+/// What a new host shall be.
+#[derive(Clone, Debug)]
+pub struct HostSpec {
+    /// Its name in the inventory; the computer's name is its first label in upper case.
+    pub name: String,
+    /// Its version of Windows, such as `2019`.
+    pub windows: String,
+    /// The DNS name of the domain it has joined.
+    pub domain: Option<String>,
+    /// Whether IIS is already installed; a fresh server has none.
+    pub iis: bool,
+    /// Whether an account that nobody declared is believed as it first presents itself (see [`super::Directory`]).
+    pub learn_accounts: bool,
+    /// DNS names for each of which the host has a certificate in its store `My`.
+    pub certificates: Vec<String>,
+}
+
+impl HostSpec {
+    /// A fresh server in the domain `corp.example.com` that believes new accounts: what a newcomer's lab starts with.
+    pub fn new(name: impl Into<String>, windows: impl Into<String>) -> HostSpec {
+        HostSpec {
+            name: name.into(),
+            windows: windows.into(),
+            domain: Some("corp.example.com".to_owned()),
+            iis: false,
+            learn_accounts: true,
+            certificates: Vec::new(),
+        }
+    }
+}
+
+/// One simulated Windows host, kept as ordinary files:
+///
+/// | file | what it holds |
+/// |---|---|
+/// | `host.toml` | name, version of Windows, domain, clock, disks, pending reboot ([`Computer`]) |
+/// | `features.toml` | Windows features and their state |
+/// | `accounts.toml` | accounts, their passwords and wrong attempts |
+/// | `certificates.toml` | certificates by store |
+/// | `http.sys.toml` | certificates assigned to endpoints, which IIS does not keep in its files |
+/// | `runtime.json` | what WAS runs: pools, sites, worker processes, events |
+/// | `faults.toml` | what is wrong with the host |
+/// | `keys/iisWasKey` | the key under which stored passwords are encrypted |
+/// | `calls.log` | what the host was asked, by name |
+/// | `C/…` | drive `C:`, with `C/Windows/System32/inetsrv/config/applicationHost.config` |
+///
+/// Every batch reads the files anew and replaces whole files, so a person may edit any of them at any time.
+/// A host that nobody has spoken to has no folder yet.
+pub struct LabHost {
+    folder: Folder,
+    spec: Option<HostSpec>,
+    counts: Mutex<Option<Counts>>,
+}
+
+impl LabHost {
+    /// A host in a folder; where there is none yet, it is created by the spec when it is first needed.
+    pub fn lazily(folder: impl AsRef<Path>, spec: HostSpec) -> LabHost {
+        LabHost { folder: Folder::new(folder.as_ref()), spec: Some(spec), counts: Mutex::new(None) }
+    }
+
+    /// Creates a host in a folder, or leaves it as it is where it is there.
+    ///
+    /// # Errors
+    /// When the disk fails or the spec names a Windows that the lab does not have.
+    pub fn create(folder: impl AsRef<Path>, spec: HostSpec) -> Result<LabHost, LabError> {
+        let host = LabHost::lazily(folder, spec);
+        drop(host.lock()?);
+        Ok(host)
+    }
+
+    /// Opens a host that was created before, or a folder written by hand with `host.toml` at the least.
+    pub fn open(folder: impl AsRef<Path>) -> LabHost {
+        LabHost { folder: Folder::new(folder.as_ref()), spec: None, counts: Mutex::new(None) }
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Gives the host a fault. Giving it twice is giving it once.
+    ///
+    /// # Errors
+    /// When the disk fails or a file of the host is broken.
+    pub fn break_(&self, fault: Fault) -> Result<(), LabError> {
+        let _counts = self.lock()?;
+        // A bare server is a state, not something that lasts: it ends when IIS is installed.
+        if fault == Fault::NoIis {
+            stock::remove_iis(&self.folder)?;
+        }
+        if fault == Fault::ClonedKeys {
+            super::iis::Keys::load(&self.folder, false)?.renew(&self.folder)?;
+        }
+        self.change_faults(|faults| {
+            faults.faults.insert(fault, fault != Fault::NoIis);
+        })
+    }
+
+    /// Takes faults away: the one named, or all.
+    ///
+    /// # Errors
+    /// When the disk fails or a file of the host is broken.
+    pub fn mend(&self, fault: Option<Fault>) -> Result<(), LabError> {
+        let _counts = self.lock()?;
+        self.change_faults(|faults| match fault {
+            Some(fault) => faults.faults.retain(|known, _| *known != fault),
+            None => faults.faults.clear(),
+        })
+    }
+
+    /// The faults it has.
+    ///
+    /// # Errors
+    /// When the file of them is broken.
+    pub fn faults(&self) -> Result<Vec<Fault>, LabError> {
+        let faults: Faults = self.folder.read_toml(Faults::FILE)?;
+        Ok(Fault::ALL.iter().copied().filter(|fault| faults.has(*fault)).collect())
+    }
+
+    /// What it has counted since it was created, or since the log was removed.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn counts(&self) -> Result<Counts, LabError> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        self.counted(&mut counts)
+    }
+
+    /// Makes an account known to the host, so that its password is the one given.
+    ///
+    /// # Errors
+    /// When the disk fails or a file of the host is broken.
+    pub fn declare_account(&self, name: &str, password: &str) -> Result<(), LabError> {
+        let _counts = self.lock()?;
+        let mut directory = super::Directory::load(&self.folder)?;
+        directory.declare(name, password);
+        directory.save(&self.folder)
+    }
+
+    /// Puts a certificate into a store of the host.
+    ///
+    /// # Errors
+    /// When the disk fails or a file of the host is broken.
+    pub fn add_certificate(&self, store: &str, certificate: Certificate) -> Result<(), LabError> {
+        let _counts = self.lock()?;
+        let mut stores = super::Stores::load(&self.folder)?;
+        stores.add(store, certificate);
+        stores.save(&self.folder)
+    }
+
+    /// What a site of the host answers to a request, as http.sys and IIS would; `None` where nobody listens.
+    ///
+    /// # Errors
+    /// When a file of the host is broken.
+    pub fn serve(&self, request: &super::iis::Request) -> Result<Option<super::iis::Served>, Refusal> {
+        let _counts = self.lock()?;
+        Model::load(&self.folder)?.serve(request)
+    }
+
+    /// The http endpoints of the host's started sites.
+    ///
+    /// # Errors
+    /// When a file of the host is broken.
+    pub fn endpoints(&self) -> Result<Vec<super::iis::Endpoint>, Refusal> {
+        let _counts = self.lock()?;
+        Model::load(&self.folder)?.endpoints()
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Option<Counts>>, LabError> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(spec) = &self.spec
+            && !self.folder.path(Computer::FILE).exists()
+        {
+            stock::create(&self.folder, spec)?;
+        }
+        Ok(counts)
+    }
+
+    fn counted(&self, counts: &mut Option<Counts>) -> Result<Counts, LabError> {
+        match *counts {
+            Some(counts) => Ok(counts),
+            None => Ok(*counts.insert(call_log::counts(&self.folder)?)),
+        }
+    }
+
+    fn change_faults(&self, change: impl FnOnce(&mut Faults)) -> Result<(), LabError> {
+        let mut faults: Faults = self.folder.read_toml(Faults::FILE)?;
+        change(&mut faults);
+        faults.faults.retain(|_, there| *there);
+        self.folder.write_toml(Faults::FILE, Faults::HEADING, &faults)
+    }
+
+    fn replies(&self, access: Access, batch: &Batch) -> Result<Replies, LabError> {
+        let mut counts = self.lock()?;
+        self.counted(&mut counts)?;
+        let mut model = Model::load(&self.folder)?;
+        let mut stopped = false;
+        let replies = batch.calls.iter().map(|call| match call {
+            Call::Ask(read) => Reply::Answer(model.ask(read, &batch.nonce)),
+            Call::Tell(_) if stopped => Reply::Outcome(Outcome::Skipped {}),
+            Call::Tell(write) => {
+                let outcome = match access {
+                    Access::ReadOnly => Outcome::Failed(read_only(write)),
+                    Access::ReadWrite => model.tell(write),
+                };
+                stopped = !matches!(outcome, Outcome::Done(_));
+                Reply::Outcome(outcome)
+            }
+        });
+        let replies = Replies { id: batch.id, replies: replies.collect() };
+        let logged = call_log::logged(model.computer.utc(), access, batch, &replies);
+        call_log::append(&self.folder, &logged)?;
+        if let Some(counts) = counts.as_mut() {
+            counts.add(&logged);
+        }
+        Ok(replies)
+    }
+}
+
+impl Answers for LabHost {
+    fn reply(&self, access: Access, batch: &Batch) -> Replies {
+        self.replies(access, batch).unwrap_or_else(|error| {
+            let refusal = Refusal::from(error);
+            let refuse = |call: &Call| match call {
+                Call::Ask(_) => Reply::Answer(Answer::<Value>::Refused(refusal.clone())),
+                Call::Tell(_) => Reply::Outcome(Outcome::Failed(refusal.clone())),
+            };
+            Replies { id: batch.id, replies: batch.calls.iter().map(refuse).collect() }
+        })
+    }
+
+    fn wire_fault(&self) -> Option<WireFault> {
+        self.folder.read_toml::<Faults>(Faults::FILE).ok()?.wire()
+    }
+
+    fn fault_shown(&self, fault: WireFault) {
+        let over = match fault {
+            WireFault::Refuse | WireFault::Hang => return,
+            WireFault::ResetBeforeWrite => Fault::ResetBeforeWrite,
+            WireFault::ResetAfterWrite => Fault::ResetAfterWrite,
+        };
+        if let Err(error) = self.mend(Some(over)) {
+            tracing::warn!(%error, "a fault that happens once stays");
+        }
+    }
+}
+
+fn read_only(write: &Write) -> Refusal {
+    Refusal {
+        code: RefusalCode::ReadOnly,
+        text: format!("`{}` changes the host, and this session may only read", write.name()),
+        hresult: None,
+    }
+}
+
+/// The description of a host that a spec asks for.
+///
+/// # Errors
+/// When the spec names a Windows that the lab does not have.
+pub fn computer(spec: &HostSpec) -> Result<Computer, LabError> {
+    let label = spec.name.split('.').next().unwrap_or(&spec.name);
+    Ok(Computer {
+        computer: label.to_ascii_uppercase(),
+        windows: Windows::of(&spec.windows)?.name.clone(),
+        domain: spec.domain.clone(),
+        // Servers were up for a while before anybody looked at them.
+        booted_unix_seconds: utc::unix_seconds(utc::now(-3 * 86_400)),
+        ..Computer::default()
+    })
+}

@@ -1,0 +1,225 @@
+//! One commit: tokens checked, edits made, the file replaced, what it was before kept.
+
+use std::fs;
+
+use super::edit::{Editing, in_words};
+use super::http_sys::HttpSys;
+use super::keys::Keys;
+use super::read::{self, Reading};
+use crate::hostcall::config::{Edit, ElementPath, Expected, Source, Step, Token};
+use crate::hostcall::{Content, Refusal, RefusalCode};
+use crate::lab::error::{refused, refused_plainly};
+use crate::lab::features::HostFeatures;
+use crate::lab::stock::APPLICATION_HOST;
+use crate::lab::versions::Build;
+use crate::lab::{Folder, LabError, Stores};
+use crate::xml::Document;
+
+/// How often the same edits are made again on a file that somebody else has changed meanwhile.
+const ATTEMPTS: usize = 5;
+/// How many former generations of the file are kept.
+const GENERATIONS: usize = 10;
+/// Where they are kept.
+const HISTORY: &str = "C/farmhand/history";
+
+/// What somebody else does while a commit is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interference {
+    /// Nothing.
+    None,
+    /// Changes something that the commit is not about.
+    Unrelated,
+    /// Changes the very element that the commit is about.
+    Related,
+}
+
+/// A commit.
+pub struct Commit<'a> {
+    /// Where the host's files are.
+    pub folder: &'a Folder,
+    /// The version of IIS.
+    pub build: Build,
+    /// The host's features.
+    pub features: &'a HostFeatures,
+    /// The host's certificates.
+    pub stores: &'a Stores,
+    /// What must still be as it was read.
+    pub expect: &'a [Expected],
+    /// The edits.
+    pub edits: &'a [Edit],
+}
+
+/// Makes a commit. `Some` names the element that is no longer as it was read; nothing is then changed.
+///
+/// # Errors
+/// When IIS would not take an edit, or the disk fails; nothing is then changed.
+pub fn commit(commit: &Commit, keys: &mut Keys, interference: Interference) -> Result<Option<String>, Refusal> {
+    let mut interference = interference;
+    for _ in 0..ATTEMPTS {
+        let before = commit.folder.read(APPLICATION_HOST)?.unwrap_or_default();
+        let document = parse(&before)?;
+        let http_sys = HttpSys::load(commit.folder)?;
+        if let Some(expected) = commit.moved(&document, &http_sys)? {
+            return Ok(Some(in_words(&expected.at)));
+        }
+        let mut encrypt = |clear: &str| keys.encrypt(commit.folder, clear);
+        let mut editing = Editing {
+            document,
+            http_sys: http_sys.clone(),
+            build: commit.build,
+            features: commit.features,
+            stores: commit.stores,
+            encrypt: &mut encrypt,
+        };
+        for edit in commit.edits {
+            editing.apply(edit)?;
+        }
+        let after = editing.document.print();
+        let new_http_sys = editing.http_sys;
+        commit.interfere(interference, &before)?;
+        interference = Interference::None;
+        if commit.folder.read(APPLICATION_HOST)?.unwrap_or_default() != before {
+            continue;
+        }
+        if after != before {
+            keep(commit.folder, &before)?;
+            commit.folder.write(APPLICATION_HOST, &after)?;
+        }
+        if new_http_sys != http_sys {
+            new_http_sys.save(commit.folder)?;
+        }
+        return Ok(None);
+    }
+    let text = "Filename: applicationHost.config Error: Cannot commit configuration changes because the file has \
+                changed on disk";
+    Err(refused(RefusalCode::Locked, 0x8007_0021, text))
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// When it is not XML.
+pub fn parse(bytes: &[u8]) -> Result<Document, Refusal> {
+    Document::parse(bytes).map_err(|error| {
+        let text = format!("Configuration Error: Configuration file is not well-formed XML: {error}");
+        refused(RefusalCode::Invalid, 0x8007_000D, text)
+    })
+}
+
+impl Commit<'_> {
+    /// The first element that is no longer as it was read.
+    fn moved(&self, document: &Document, http_sys: &HttpSys) -> Result<Option<&Expected>, Refusal> {
+        let reading = Reading { document, build: self.build, http_sys, tell: &|_| Ok(Content::Empty {}) };
+        for expected in self.expect {
+            let section = read::section(&expected.at.section, self.features)?;
+            let found = reading.element(section, &expected.at)?;
+            if found.map_or_else(Token::absent, |element| element.token) != expected.token {
+                return Ok(Some(expected));
+            }
+        }
+        Ok(None)
+    }
+
+    fn interfere(&self, interference: Interference, before: &[u8]) -> Result<(), Refusal> {
+        match interference {
+            Interference::None => Ok(()),
+            Interference::Unrelated => {
+                let text = String::from_utf8_lossy(before).into_owned();
+                let (head, tail) = text.rsplit_once("</configuration>").unwrap_or((&text, ""));
+                let changed = format!("{head}<!-- somebody else was here -->\r\n</configuration>{tail}");
+                Ok(self.folder.write(APPLICATION_HOST, changed.as_bytes())?)
+            }
+            Interference::Related => {
+                let mut encrypt = |clear: &str| Ok(clear.to_owned());
+                let mut editing = Editing {
+                    document: parse(before)?,
+                    http_sys: HttpSys::default(),
+                    build: self.build,
+                    features: self.features,
+                    stores: self.stores,
+                    encrypt: &mut encrypt,
+                };
+                if let Some(edit) = self.somebodys_edit(&editing.document)? {
+                    editing.apply(&edit)?;
+                }
+                Ok(self.folder.write(APPLICATION_HOST, &editing.document.print())?)
+            }
+        }
+    }
+
+    /// An edit of the first element that the commit rests on, such as somebody else might make.
+    fn somebodys_edit(&self, document: &Document) -> Result<Option<Edit>, Refusal> {
+        let Some(expected) = self.expect.first() else { return Ok(None) };
+        let at = &expected.at;
+        let section = read::section(&at.section, self.features)?;
+        let http_sys = HttpSys::default();
+        let reading = Reading { document, build: self.build, http_sys: &http_sys, tell: &|_| Ok(Content::Empty {}) };
+        let Some(element) = reading.element(section, at)? else { return Ok(self.somebodys_item(at)) };
+        let candidates = ["true", "false", "1", "2", "1024", "00:03:00"];
+        for (name, attribute) in &element.attributes {
+            let Content::Value(value) = &attribute.content else { continue };
+            for candidate in candidates.iter().filter(|candidate| value != *candidate) {
+                let value = crate::hostcall::Text::Plain((*candidate).to_owned());
+                let edit = Edit::Set { at: at.clone(), attribute: name.clone(), value };
+                let key = matches!(at.steps.last(), Some(Step::Item(keys)) if keys.contains_key(name));
+                if !key && attribute.source != Source::Inherited && self.takes(document, &edit) {
+                    return Ok(Some(edit));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The item that the commit would add, added by somebody else.
+    fn somebodys_item(&self, at: &ElementPath) -> Option<Edit> {
+        let (last, steps) = at.steps.split_last()?;
+        let Step::Item(keys) = last else { return None };
+        let parent = ElementPath { steps: steps.to_vec(), ..at.clone() };
+        let adds = |edit: &&Edit| matches!(edit, Edit::Add { at, .. } if *at == parent);
+        let Some(Edit::Add { element, attributes, .. }) = self.edits.iter().find(adds) else { return None };
+        let named = |(name, _): &&(String, crate::hostcall::Text)| keys.contains_key(name) || name == "id";
+        let attributes = attributes.iter().filter(named).cloned().collect();
+        Some(Edit::Add { at: parent, element: element.clone(), attributes })
+    }
+
+    fn takes(&self, document: &Document, edit: &Edit) -> bool {
+        let mut encrypt = |clear: &str| Ok(clear.to_owned());
+        let mut editing = Editing {
+            document: document.clone(),
+            http_sys: HttpSys::default(),
+            build: self.build,
+            features: self.features,
+            stores: self.stores,
+            encrypt: &mut encrypt,
+        };
+        editing.apply(edit).is_ok()
+    }
+}
+
+/// Keeps the file as it was, the last ten generations.
+fn keep(folder: &Folder, before: &[u8]) -> Result<(), Refusal> {
+    let history = folder.path(HISTORY);
+    let mut kept: Vec<u32> = Vec::new();
+    if history.is_dir() {
+        for entry in fs::read_dir(&history).map_err(|error| LabError::disk(&history, error))? {
+            let entry = entry.map_err(|error| LabError::disk(&history, error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let number = name.strip_prefix("applicationHost.").and_then(|rest| rest.strip_suffix(".config"));
+            kept.extend(number.and_then(|number| number.parse::<u32>().ok()));
+        }
+    }
+    kept.sort_unstable();
+    let next = kept.last().map_or(1, |last| last + 1);
+    folder.write(&generation(next), before)?;
+    let surplus = (kept.len() + 1).saturating_sub(GENERATIONS);
+    for number in kept.into_iter().take(surplus) {
+        let path = folder.path(&generation(number));
+        fs::remove_file(&path)
+            .map_err(|error| refused_plainly(RefusalCode::Failed, LabError::disk(&path, error).to_string()))?;
+    }
+    Ok(())
+}
+
+fn generation(number: u32) -> String {
+    format!("{HISTORY}/applicationHost.{number:06}.config")
+}

@@ -1,0 +1,133 @@
+//! The agent's side of farmhand's protocol, answered by the model of a host.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::faults::Faults;
+use super::process::{Input, Output, Taken};
+use crate::agent;
+use crate::agent::framing::Lines;
+use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply};
+use crate::lab::{Answers, WireFault};
+
+/// A PowerShell that runs what it reads from standard input.
+pub(super) struct AgentProgram {
+    /// Who answers.
+    pub host: Arc<dyn Answers>,
+    /// What the wire is to show.
+    pub faults: Arc<Faults>,
+    /// Whether input is held back until it ends, as on hosts where PowerShell does not stream it.
+    pub input_at_end: bool,
+    /// What to do with input that is no agent's, when it has ended.
+    pub otherwise: Box<dyn Fn(&Output) -> i32 + Send + Sync>,
+}
+
+enum Stage {
+    /// The agent's text is arriving.
+    Text(Sha256),
+    /// The hello comes next.
+    Hello(String),
+    /// Batches come; the answer to the hello waits for the first.
+    Batches(Access, Option<HelloAnswer>),
+}
+
+impl AgentProgram {
+    /// Runs until input ends.
+    pub async fn run(self, mut input: mpsc::UnboundedReceiver<Input>, output: Arc<Output>) -> i32 {
+        let mut lines = Lines::default();
+        let mut stage = Stage::Text(Sha256::new());
+        let mut held = Vec::new();
+        while let Some(Input { bytes, end, taken }) = input.recv().await {
+            held.extend(bytes);
+            let mut how = Taken::Normally;
+            if end || !self.input_at_end {
+                lines.push(&std::mem::take(&mut held));
+                while let Some(line) = lines.next_line() {
+                    stage = match self.line(stage, line, &output).await {
+                        Ok((stage, Taken::Normally)) => stage,
+                        Ok((stage, reset)) => {
+                            how = reset;
+                            stage
+                        }
+                        Err(complaint) => {
+                            output.complain(complaint.as_bytes());
+                            return 1;
+                        }
+                    };
+                }
+            }
+            // Nobody waits for it but a connection that may have to be reset.
+            let _ = taken.send(how);
+            if end {
+                return match stage {
+                    Stage::Text(_) => (self.otherwise)(&output),
+                    _ => 0,
+                };
+            }
+        }
+        1
+    }
+
+    async fn line(&self, stage: Stage, line: Vec<u8>, output: &Output) -> Result<(Stage, Taken), String> {
+        match stage {
+            Stage::Text(digest) if line == agent::END_LINE.as_bytes() => {
+                let digest = agent::hexadecimal(&digest.finalize());
+                if digest != agent::sha256() {
+                    return Err("this lab runs no other agent than its own version's\r\n".to_owned());
+                }
+                Ok((Stage::Hello(digest), Taken::Normally))
+            }
+            Stage::Text(digest) => Ok((Stage::Text(digest.chain_update(line).chain_update(b"\n")), Taken::Normally)),
+            Stage::Hello(agent) => {
+                let Hello { hello, access } = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
+                let answer = HelloAnswer { hello, agent, access };
+                Ok((Stage::Batches(access, Some(answer)), Taken::Normally))
+            }
+            Stage::Batches(access, hello) => {
+                let batch: Batch = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
+                let mutates = batch.calls.iter().any(|call| matches!(call, Call::Tell(_)));
+                let fault = if mutates { self.faults.take_reset(self.host.as_ref()) } else { None };
+                if fault == Some(WireFault::ResetBeforeWrite) {
+                    return Ok((Stage::Batches(access, hello), Taken::Reset));
+                }
+                let host = Arc::clone(&self.host);
+                let replies = tokio::task::spawn_blocking(move || reply(host.as_ref(), access, &batch))
+                    .await
+                    .map_err(|_| "the model of the host failed".to_owned())?;
+                // The agent says hello and its first replies in one write, so that one Receive brings both.
+                let mut text = String::new();
+                if let Some(hello) = &hello {
+                    text.push_str(&serde_json::to_string(hello).map_err(|error| error.to_string())?);
+                    text.push('\n');
+                }
+                text.push_str(&serde_json::to_string(&replies).map_err(|error| error.to_string())?);
+                text.push('\n');
+                output.write(text.as_bytes());
+                let taken = if fault.is_some() { Taken::Reset } else { Taken::Normally };
+                Ok((Stage::Batches(access, None), taken))
+            }
+        }
+    }
+}
+
+/// Answers a batch. A read-only session's writes never reach the model.
+fn reply(host: &dyn Answers, access: Access, batch: &Batch) -> Replies {
+    if access == Access::ReadWrite || batch.calls.iter().all(|call| matches!(call, Call::Ask(_))) {
+        return host.reply(access, batch);
+    }
+    let asks = batch.calls.iter().filter(|call| matches!(call, Call::Ask(_))).cloned().collect();
+    let mut answers = host.reply(access, &Batch { calls: asks, ..batch.clone() }).replies.into_iter();
+    let mut refused = false;
+    let replies = batch.calls.iter().filter_map(|call| match call {
+        Call::Ask(_) => answers.next(),
+        Call::Tell(_) if std::mem::replace(&mut refused, true) => Some(Reply::Outcome(Outcome::Skipped {})),
+        Call::Tell(write) => Some(Reply::Outcome(Outcome::Failed(Refusal {
+            code: RefusalCode::ReadOnly,
+            text: format!("`{}` is a write and this session is read-only", write.name()),
+            hresult: None,
+        }))),
+    });
+    Replies { id: batch.id, replies: replies.collect() }
+}

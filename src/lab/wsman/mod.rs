@@ -1,0 +1,174 @@
+//! The WS-Management server of a lab host: what a Windows Server's WinRM does, on a loopback socket.
+//!
+//! Logins are NTLM, bare or in SPNEGO; after them everything is sealed (AllowUnencrypted=false), both as Windows has
+//! it out of the box. A command line that starts farmhand's agent is answered by the model of the host; any other is
+//! run by a small emulation of cmd and PowerShell.
+
+mod accounts;
+mod agent;
+mod child;
+mod command;
+mod connection;
+mod faults;
+mod http;
+mod login;
+mod message;
+mod process;
+mod service;
+mod shell_script;
+mod shells;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+pub use accounts::{Account, Accounts};
+pub use child::PowerShell;
+pub use shells::Quotas;
+
+use super::{Answers, WireFault};
+use connection::Connection;
+use faults::Faults;
+use service::{Counters, Service};
+use shells::Shells;
+
+/// How often a host that refuses connections is asked whether it still does.
+const REFUSAL_POLL: Duration = Duration::from_millis(100);
+
+/// How a server behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The computer's name.
+    pub computer: String,
+    /// Where it listens; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Its quotas.
+    pub quotas: Quotas,
+    /// The most bytes of a stream that one Receive brings; `None` for as many as fit.
+    pub fragment_bytes: Option<usize>,
+    /// Whether input reaches a PowerShell only when it ends.
+    pub input_at_end: bool,
+    /// What runs PowerShell scripts that read input, farmhand's agent above all; `None` for the model of the host.
+    pub powershell: Option<PowerShell>,
+}
+
+impl Settings {
+    /// A server on loopback that behaves as Windows does out of the box.
+    pub fn new(computer: &str) -> Settings {
+        Settings {
+            computer: computer.to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            quotas: Quotas::default(),
+            fragment_bytes: None,
+            input_at_end: false,
+            powershell: None,
+        }
+    }
+}
+
+/// What a server has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections taken.
+    pub connections: u64,
+    /// HTTP requests.
+    pub requests: u64,
+    /// Logins accepted.
+    pub logins: u64,
+    /// Processes started.
+    pub commands: u64,
+    /// Shells open now.
+    pub open_shells: usize,
+}
+
+/// A server that runs until it is dropped.
+pub struct WsManServer {
+    address: SocketAddr,
+    service: Arc<Service>,
+    listener: JoinHandle<()>,
+}
+
+impl WsManServer {
+    /// Starts a server for a host.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let it listen there.
+    pub async fn bind(
+        host: Arc<dyn Answers>,
+        accounts: Arc<Accounts>,
+        settings: Settings,
+    ) -> std::io::Result<WsManServer> {
+        let listener = TcpListener::bind(settings.listen).await?;
+        let address = listener.local_addr()?;
+        let shells = Shells::new(settings.quotas);
+        let faults = Arc::new(Faults::default());
+        let counters = Counters::default();
+        let service = Arc::new(Service { host, accounts, settings, shells, faults, counters });
+        let listener = tokio::spawn(listen(listener, address, Arc::clone(&service)));
+        Ok(WsManServer { address, service, listener })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has seen.
+    pub fn counts(&self) -> Counts {
+        self.service.counts()
+    }
+}
+
+impl Drop for WsManServer {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+async fn listen(listener: TcpListener, address: SocketAddr, service: Arc<Service>) {
+    let mut listening = Some(listener);
+    loop {
+        if service.host.wire_fault() == Some(WireFault::Refuse) {
+            // Without a listener the system itself refuses.
+            listening = None;
+            tokio::time::sleep(REFUSAL_POLL).await;
+            continue;
+        }
+        let listener = match listening.take() {
+            Some(listener) => listener,
+            None => match TcpListener::bind(address).await {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::warn!(%address, %error, "cannot listen again");
+                    tokio::time::sleep(REFUSAL_POLL).await;
+                    continue;
+                }
+            },
+        };
+        let accepted = listener.accept().await;
+        listening = Some(listener);
+        if let Ok((stream, _)) = accepted {
+            take(stream, &service);
+        }
+    }
+}
+
+/// Serves a connection in a task of its own: a token that makes a parser panic ends that connection alone.
+fn take(stream: TcpStream, service: &Arc<Service>) {
+    if service.host.wire_fault() == Some(WireFault::Refuse) {
+        // It was asked for since the last connection: the nearest thing to a refusal is a reset.
+        let _ = stream.set_zero_linger();
+        return;
+    }
+    Counters::add(&service.counters.connections);
+    // The client waits for each reply.
+    let _ = stream.set_nodelay(true);
+    tokio::spawn(Connection::new(Arc::clone(service)).run(stream));
+}
+
+#[cfg(test)]
+mod tests;

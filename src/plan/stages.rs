@@ -1,0 +1,111 @@
+//! The stages of a host's plan.
+
+use super::{Action, HostPlan, PlannedStep, Stage, merge};
+use crate::hostcall::{Refusal, RefusalCode};
+use crate::resource::{Found, Instance, Kind, Problem, Problems, Writes};
+use crate::value::diff;
+
+/// A resource that a host shall have.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The resource itself.
+    pub resource: &'a dyn Instance,
+    /// Where it is written, `site.yml:12`.
+    pub place: &'a str,
+}
+
+/// Why a host cannot be planned, or not wholly.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The host would not say how a resource is.
+    Refused {
+        /// The resource's number among the host's steps.
+        index: usize,
+        /// Its address.
+        address: String,
+        /// What the host said.
+        refusal: Refusal,
+    },
+    /// A resource cannot be on this host as it is written.
+    Conflict {
+        /// The resource's number among the host's steps.
+        index: usize,
+        /// Its address.
+        address: String,
+        /// What is wrong, and where in the resource.
+        problem: Problem,
+    },
+}
+
+/// Plans a host: what differs, and what to do about it.
+///
+/// What comes after a barrier that changes something is planned from what was read before it, which may well change;
+/// IIS not being there yet is then no trouble.
+pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec<Trouble>) {
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut open = Open::default();
+    let mut troubles = Vec::new();
+    for (index, step) in wanted.iter().enumerate() {
+        let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
+        let mut problems = Problems::default();
+        step.resource.conflicts(found, &mut problems);
+        troubles.extend(problems.0.into_iter().map(|problem| Trouble::Conflict {
+            index,
+            address: address.clone(),
+            problem,
+        }));
+        let waits = open.barrier || !stages.is_empty();
+        let actual = match step.resource.seen(found) {
+            Ok(actual) => actual,
+            Err(refusal) if waits && refusal.code == RefusalCode::Unsupported => None,
+            Err(refusal) => {
+                troubles.push(Trouble::Refused { index, address, refusal });
+                continue;
+            }
+        };
+        let desired = step.resource.desired();
+        let changes = diff(&desired, actual.as_ref());
+        if changes.is_empty() {
+            continue;
+        }
+        // Barriers side by side are one barrier: servicing takes all features in one operation.
+        if open.barrier && !step.kind.barrier {
+            stages.push(std::mem::take(&mut open).close(stages.is_empty()));
+        }
+        let action = match &actual {
+            None => Action::Create,
+            Some(_) if desired.get("state").is_some_and(|state| state == "absent") => Action::Delete,
+            Some(_) => Action::Update,
+        };
+        let disturbs = step.resource.disturbs(found, &changes);
+        step.resource.writes(found, &changes, &mut open.writes);
+        let place = step.place.to_owned();
+        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs });
+        open.barrier |= step.kind.barrier;
+    }
+    if !open.steps.is_empty() {
+        stages.push(open.close(stages.is_empty()));
+    }
+    (HostPlan { host: host.to_owned(), stages }, troubles)
+}
+
+/// A stage that still takes steps.
+#[derive(Default)]
+struct Open {
+    steps: Vec<PlannedStep>,
+    writes: Writes,
+    barrier: bool,
+}
+
+impl Open {
+    fn close(self, first: bool) -> Stage {
+        Stage {
+            after: (!first).then(|| "features".to_owned()),
+            steps: self.steps,
+            reboot_allowed: self.writes.reboot_allowed,
+            writes: merge(self.writes.calls),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What differs, host by host, property by property.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Style;
+use super::shown::shown;
+use crate::engine::Survey;
+use crate::hostcall::{Edit, Write};
+use crate::plan::{Action, PlannedStep, Stage};
+use crate::resource::Disturbance;
+
+/// How differences are told: as what will be done, or as what is not as it shall be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Differences {
+    /// `plan` and `apply`.
+    Plan,
+    /// `plan --diff`: with the edits of configuration behind each stage.
+    PlanWithEdits,
+    /// `audit`.
+    Audit,
+}
+
+/// How much differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Resources to add.
+    pub add: usize,
+    /// Resources to change.
+    pub change: usize,
+    /// Resources to remove.
+    pub remove: usize,
+    /// Properties that differ.
+    pub properties: usize,
+    /// Hosts with differences.
+    pub hosts_differing: usize,
+    /// Hosts that are as desired.
+    pub hosts_ok: usize,
+    /// Hosts that could not be looked at, wholly or in part.
+    pub hosts_failed: usize,
+}
+
+impl Counts {
+    /// Counts what differs.
+    pub fn of(surveys: &[Survey]) -> Counts {
+        let mut counts = Counts::default();
+        for survey in surveys {
+            let Ok(looked) = &survey.looked else {
+                counts.hosts_failed += 1;
+                continue;
+            };
+            for step in looked.plans.iter().flat_map(|(_, plan)| plan.steps()) {
+                match step.action {
+                    Action::Create => counts.add += 1,
+                    Action::Update => counts.change += 1,
+                    Action::Delete => counts.remove += 1,
+                }
+                counts.properties += step.changes.0.len();
+            }
+            match (looked.troubles.is_empty(), looked.is_quiet()) {
+                (false, _) => counts.hosts_failed += 1,
+                (true, true) => counts.hosts_ok += 1,
+                (true, false) => counts.hosts_differing += 1,
+            }
+        }
+        counts
+    }
+
+    /// Whether nothing differs on any host that could be looked at.
+    pub fn nothing_differs(&self) -> bool {
+        self.properties == 0
+    }
+}
+
+/// What differs, as text: hosts with differences, then one line that counts them.
+///
+/// `troubles` gives the lines that tell what stands in a host's way.
+pub fn differences_text(
+    surveys: &[Survey],
+    how: Differences,
+    style: Style,
+    troubles: impl Fn(&Survey) -> Vec<String>,
+) -> String {
+    let mut text = String::new();
+    for survey in surveys {
+        let lines = troubles(survey);
+        let stages = || survey.looked.iter().flat_map(|looked| &looked.plans).flat_map(|(_, plan)| &plan.stages);
+        if stages().next().is_none() && lines.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "{}", style.bold(&survey.host));
+        for line in lines {
+            let _ = writeln!(text, "  {}", style.red(&format!("! {line}")));
+        }
+        for stage in stages() {
+            stage_text(&mut text, stage, how, style);
+        }
+        text.push('\n');
+    }
+    text.push_str(&summary(surveys, how));
+    text.push('\n');
+    text
+}
+
+fn stage_text(text: &mut String, stage: &Stage, how: Differences, style: Style) {
+    if let (Some(after), Differences::Plan | Differences::PlanWithEdits) = (&stage.after, how) {
+        let _ = writeln!(
+            text,
+            "  {}",
+            style.dim(&format!("after {after} (provisional: planned from what is there before)"))
+        );
+    }
+    for step in &stage.steps {
+        step_text(text, step, how, style);
+    }
+    if how == Differences::PlanWithEdits {
+        for line in stage.writes.iter().flat_map(write_lines) {
+            let _ = writeln!(text, "      {}", style.dim(&line));
+        }
+    }
+}
+
+fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Style) {
+    let (_, name) = step.address.split_once('/').unwrap_or(("", &step.address));
+    let disturbs = match (how, step.disturbs) {
+        (Differences::Audit, _) | (_, Disturbance::None) => "",
+        (_, Disturbance::Recycles) => "  (recycles)",
+        (_, Disturbance::Restarts) => "  (restarts)",
+        (_, Disturbance::Reboots) => "  (may reboot)",
+    };
+    let sign = step.action.sign();
+    let head = style.signed(sign, &format!("{sign} {name}"));
+    let _ = writeln!(text, "  {head}{}  {}", style.yellow(disturbs), style.dim(&step.place));
+    // The name stands in the address already.
+    let changes = || step.changes.0.iter().filter(|change| change.property != "name");
+    let width = changes().map(|change| change.property.len()).max().unwrap_or(0);
+    for change in changes() {
+        let shown = shown(change);
+        let first = shown.lines.first().map_or("", String::as_str);
+        let line = format!("{} {:width$}  {first}", shown.sign, change.property);
+        let _ = writeln!(text, "      {}", style.signed(shown.sign, line.trim_end()));
+        for line in shown.lines.iter().skip(1) {
+            let sign = line.chars().next().unwrap_or('~');
+            let _ = writeln!(text, "          {}", style.signed(sign, line));
+        }
+    }
+}
+
+/// A write as lines, for those who want to see the edits themselves. Secrets are references here.
+fn write_lines(write: &Write) -> Vec<String> {
+    let Write::IisCommit { edits, .. } = write else { return vec![write.name().to_owned()] };
+    let mut lines = vec![format!("iis_commit, {} edits in one commit:", edits.len())];
+    lines.extend(edits.iter().map(|edit| {
+        let value = serde_json::to_value(edit).unwrap_or_default();
+        let name = value.get("edit").and_then(Value::as_str).unwrap_or_default();
+        let steps = serde_json::to_string(&edit.at().steps).unwrap_or_default();
+        let what = match edit {
+            Edit::Set { attribute, value: crate::hostcall::Text::Plain(text), .. } => format!("{attribute} = {text}"),
+            Edit::Set { attribute, .. } => format!("{attribute} = (sensitive)"),
+            Edit::Clear { attribute, .. } => attribute.clone(),
+            Edit::Add { element, .. } => element.clone(),
+            Edit::Remove { .. } => String::new(),
+            Edit::Certificate { thumbprint, .. } => thumbprint.clone(),
+        };
+        format!("  {name} {}{steps} {what}", edit.at().section)
+    }));
+    lines
+}
+
+fn summary(surveys: &[Survey], how: Differences) -> String {
+    let counts = Counts::of(surveys);
+    let hosts = |n: usize| if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") };
+    let unsure = match counts.hosts_failed {
+        0 => String::new(),
+        n => format!(" {} could not be compared.", hosts(n)),
+    };
+    if counts.nothing_differs() {
+        return match counts.hosts_ok {
+            0 => format!("Nothing was compared.{unsure}"),
+            n => format!(
+                "No differences: {} as desired.{unsure}",
+                if n == 1 { "1 host is".to_owned() } else { format!("{n} hosts are") }
+            ),
+        };
+    }
+    match how {
+        Differences::Audit => {
+            let properties = if counts.properties == 1 {
+                "1 property differs".to_owned()
+            } else {
+                format!("{} properties differ", counts.properties)
+            };
+            format!(
+                "Audit: {properties} on {}; {} as desired.{unsure}",
+                hosts(counts.hosts_differing),
+                hosts(counts.hosts_ok)
+            )
+        }
+        Differences::Plan | Differences::PlanWithEdits => format!(
+            "Plan: {} to add, {} to change, {} to remove on {}; {} as desired.{unsure}",
+            counts.add,
+            counts.change,
+            counts.remove,
+            hosts(counts.hosts_differing),
+            hosts(counts.hosts_ok),
+        ),
+    }
+}
+
+/// What differs, as JSON.
+pub fn differences_json(surveys: &[Survey], troubles: impl Fn(&Survey) -> Vec<String>) -> Value {
+    let host = |survey: &Survey| {
+        let plans: Vec<_> = survey.looked.iter().flat_map(|looked| &looked.plans).collect();
+        let stages: Vec<Value> = plans
+            .iter()
+            .flat_map(|(play, plan)| plan.stages.iter().map(move |stage| (*play, stage)))
+            .map(|(play, stage)| json!({ "play": play, "after": stage.after, "steps": stage.steps }))
+            .collect();
+        json!({
+            "host": survey.host,
+            "reached": survey.looked.is_ok(),
+            "troubles": troubles(survey),
+            "stages": stages,
+            "traffic": survey.traffic,
+        })
+    };
+    json!({ "format": 1, "hosts": surveys.iter().map(host).collect::<Vec<_>>(), "summary": Counts::of(surveys) })
+}

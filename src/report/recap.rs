@@ -1,0 +1,52 @@
+//! What became of each host, in a line each.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::Style;
+use crate::engine::{HostOutcome, Status};
+
+/// The recap of a run: a line a host, why it did not go well where it did not, and a line that counts.
+pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> String {
+    let mut text = String::new();
+    let width = outcomes.iter().map(|outcome| outcome.host.len()).max().unwrap_or(0);
+    for outcome in outcomes {
+        let words = match outcome.status {
+            Status::Ok => style.green("ok, nothing changed"),
+            Status::Changed => {
+                let n = outcome.changed.len();
+                style.yellow(&format!("changed and proved: {n} {}", if n == 1 { "resource" } else { "resources" }))
+            }
+            Status::Unreachable => style.red("not reached"),
+            Status::Failed => style.red("failed"),
+            Status::NotStarted => style.red("not started"),
+        };
+        let _ = writeln!(text, "{:width$}  {words}", outcome.host);
+        for reason in &outcome.reasons {
+            let _ = writeln!(text, "{:width$}    {reason}", "");
+        }
+        for note in &outcome.notes {
+            let _ = writeln!(text, "{:width$}    note: {note}", "");
+        }
+        if figures {
+            let traffic = outcome.traffic;
+            let _ = writeln!(
+                text,
+                "{:width$}    {} requests, {} bytes up, {} bytes down, {} processes",
+                "", traffic.requests, traffic.bytes_up, traffic.bytes_down, traffic.processes
+            );
+        }
+    }
+    let count = |status: Status| outcomes.iter().filter(|outcome| outcome.status == status).count();
+    let bad = outcomes.iter().filter(|outcome| !outcome.status.is_good()).count();
+    let _ = writeln!(text, "\n{} ok, {} changed, {bad} failed", count(Status::Ok), count(Status::Changed));
+    text
+}
+
+/// The recap of a run, as JSON.
+pub fn recap_json(outcomes: &[HostOutcome]) -> Value {
+    let bad = outcomes.iter().filter(|outcome| !outcome.status.is_good()).count();
+    let changed = outcomes.iter().filter(|outcome| outcome.status == Status::Changed).count();
+    json!({ "format": 1, "hosts": outcomes, "summary": { "hosts": outcomes.len(), "changed": changed, "failed": bad } })
+}

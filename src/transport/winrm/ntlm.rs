@@ -1,0 +1,78 @@
+//! The client's side of an NTLM login, and the sealing that follows from it (MS-NLMP, by the crate `sspi`).
+
+use sspi::{
+    AuthIdentityBuffers, BufferType, ClientRequestFlags, DataRepresentation, EncryptionFlags, Ntlm, SecurityBuffer,
+    SecurityBufferRef, Sspi, SspiImpl,
+};
+
+use super::account::Account;
+use super::ntlmssp;
+use super::seal::Sealed;
+
+/// NTLM's signature of a message, in bytes.
+const SIGNATURE_BYTES: usize = 16;
+
+/// One login on one connection.
+pub struct Login {
+    ntlm: Ntlm,
+    credentials: Option<AuthIdentityBuffers>,
+}
+
+impl Login {
+    /// A login that has not begun.
+    pub fn new(account: &Account) -> Login {
+        let credentials = AuthIdentityBuffers::from_utf8(account.user(), account.domain(), account.password().expose());
+        Login { ntlm: Ntlm::new(), credentials: Some(credentials) }
+    }
+
+    /// The first message: what this side can do.
+    pub fn negotiate(&mut self) -> Result<Vec<u8>, String> {
+        self.step(Vec::new())
+    }
+
+    /// The third message: the proof, in answer to a challenge. A challenge without sealing is not answered.
+    pub fn authenticate(&mut self, challenge: Vec<u8>) -> Result<Vec<u8>, String> {
+        ntlmssp::check_strength(&challenge, ntlmssp::CHALLENGE)?;
+        let proof = self.step(challenge)?;
+        self.credentials = None;
+        Ok(proof)
+    }
+
+    fn step(&mut self, token: Vec<u8>) -> Result<Vec<u8>, String> {
+        let mut input = [SecurityBuffer::new(token, BufferType::Token)];
+        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut builder = self
+            .ntlm
+            .initialize_security_context()
+            .with_credentials_handle(&mut self.credentials)
+            .with_context_requirements(ClientRequestFlags::CONFIDENTIALITY | ClientRequestFlags::INTEGRITY)
+            .with_target_data_representation(DataRepresentation::Native)
+            .with_input(&mut input)
+            .with_output(&mut output);
+        self.ntlm
+            .initialize_security_context_impl(&mut builder)
+            .and_then(|mut generator| generator.resolve_to_result())
+            .map_err(|error| error.to_string())?;
+        let [token] = output;
+        Ok(token.buffer)
+    }
+
+    /// Seals a message. Its memory is taken and holds ciphertext afterwards.
+    pub fn seal(&mut self, mut message: Vec<u8>) -> Result<Sealed, String> {
+        let mut header = vec![0; SIGNATURE_BYTES];
+        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut message)];
+        self.ntlm.encrypt_message(EncryptionFlags::empty(), &mut buffers).map_err(|error| error.to_string())?;
+        Ok(Sealed { header, data: message })
+    }
+
+    /// Opens a sealed message and checks its signature and its place in the order.
+    pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
+        let Sealed { mut header, mut data } = sealed;
+        if header.len() != SIGNATURE_BYTES {
+            return Err(format!("the signature has {} bytes and not {SIGNATURE_BYTES}", header.len()));
+        }
+        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
+        self.ntlm.decrypt_message(&mut buffers).map_err(|error| error.to_string())?;
+        Ok(data)
+    }
+}

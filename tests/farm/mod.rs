@@ -1,0 +1,163 @@
+//! Lab hosts behind a door without a wire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use farmhand::engine::{
+    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Work, apply,
+    nonce,
+};
+use farmhand::hostcall::{Access, Answer, Batch, Call, Edit, Nonce, Outcome, Read, Reply, Text, Write};
+use farmhand::lab::{Answers, HostSpec, Lab, LabHost};
+use farmhand::resource::KINDS;
+use farmhand::transport::Traffic;
+use farmhand::value::{SecretRef, SecretValue};
+
+/// The value of every secret here is its name with this in front.
+pub const SECRET: &str = "value-of-";
+
+/// A farm of lab hosts in a temporary folder.
+pub struct Farm {
+    _folder: tempfile::TempDir,
+    pub lab: Arc<Lab>,
+    pub forks: usize,
+}
+
+impl Farm {
+    pub fn new(hosts: &[&str]) -> Farm {
+        let specs: Vec<HostSpec> = hosts.iter().map(|host| HostSpec::new(*host, "2019")).collect();
+        Farm::of(&specs)
+    }
+
+    pub fn of(specs: &[HostSpec]) -> Farm {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Arc::new(Lab::open(folder.path(), specs));
+        Farm { _folder: folder, lab, forks: 10 }
+    }
+
+    pub fn host(&self, name: &str) -> &LabHost {
+        self.lab.host(name).unwrap()
+    }
+
+    /// How many mutating calls a host has counted.
+    pub fn writes(&self, host: &str) -> usize {
+        self.host(host).counts().unwrap().writes
+    }
+
+    pub async fn apply(&self, hosts: &[(&str, Arc<[StepWork]>)]) -> Vec<HostOutcome> {
+        let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
+        let play = PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() };
+        self.run(&Work { plays: vec![play] }).await
+    }
+
+    pub async fn run(&self, work: &Work) -> Vec<HostOutcome> {
+        let nonce = nonce().unwrap();
+        let secrets = work.secrets().into_iter().map(|secret| (secret.clone(), value(&secret)));
+        let macs = Macs::new(nonce.clone(), secrets);
+        let door = Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce });
+        let options = Apply { forks: self.forks, settle: Duration::from_secs(2), listener: Arc::new(|_, _| {}) };
+        apply(door, work, macs, options, |_| Approval::Granted).await
+    }
+}
+
+fn value(secret: &SecretRef) -> SecretValue {
+    SecretValue::new(format!("{SECRET}{}", secret.name))
+}
+
+/// Resources from JSON: a list of pairs of kind and properties.
+pub fn steps(json: &str) -> Arc<[StepWork]> {
+    let pairs: Vec<(String, serde_json::Value)> = serde_json::from_str(json).unwrap();
+    let step = |(index, (kind, properties)): (usize, (String, serde_json::Value))| {
+        let kind = KINDS.iter().find(|it| it.name == kind).unwrap();
+        let resource =
+            kind.read(&properties).map_err(|misread| format!("{}: {}", misread.path, misread.message)).unwrap();
+        StepWork { kind, resource: Arc::from(resource), place: format!("site.yml:{}", index + 1) }
+    };
+    pairs.into_iter().enumerate().map(step).collect()
+}
+
+struct InProcess {
+    lab: Arc<Lab>,
+    nonce: Nonce,
+}
+
+/// A session that hands batches to the lab host directly.
+pub struct Direct {
+    host: Arc<LabHost>,
+    nonce: Nonce,
+    access: Access,
+    last_id: u32,
+}
+
+impl InProcess {
+    fn open(&self, host: &str, access: Access) -> Result<Direct, DoorError> {
+        let host = self.lab.host(host).ok_or_else(|| DoorError::Unreachable("there is no such host".to_owned()))?;
+        Ok(Direct { host: Arc::clone(host), nonce: self.nonce.clone(), access, last_id: 0 })
+    }
+}
+
+impl Door for InProcess {
+    type Reader = Direct;
+    type Writer = Direct;
+
+    async fn reader(&self, host: &str) -> Result<Direct, DoorError> {
+        self.open(host, Access::ReadOnly)
+    }
+
+    async fn writer(&self, host: &str) -> Result<Direct, DoorError> {
+        self.open(host, Access::ReadWrite)
+    }
+}
+
+impl Direct {
+    fn send(&mut self, calls: Vec<Call>) -> Vec<Reply> {
+        self.last_id += 1;
+        let batch = Batch { id: self.last_id, nonce: self.nonce.clone(), calls };
+        self.host.reply(self.access, &batch).replies
+    }
+}
+
+impl Observe for Direct {
+    async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, DoorError> {
+        Ok(self.change(&[], reads).await?.1)
+    }
+
+    async fn close(self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+impl Change for Direct {
+    async fn change(&mut self, writes: &[Write], then: &[Read]) -> Result<(Vec<Outcome>, Vec<Answer>), DoorError> {
+        let tells = writes.iter().map(|write| Call::Tell(filled(write)));
+        let replies = self.send(tells.chain(then.iter().cloned().map(Call::Ask)).collect());
+        let (mut outcomes, mut answers) = (Vec::new(), Vec::new());
+        for reply in replies {
+            match reply {
+                Reply::Outcome(outcome) => outcomes.push(outcome),
+                Reply::Answer(answer) => answers.push(answer),
+            }
+        }
+        Ok((outcomes, answers))
+    }
+}
+
+/// A write with its secrets filled in, as the wire would.
+fn filled(write: &Write) -> Write {
+    let fill = |text: &mut Text| {
+        if let Text::Secret(secret) = text {
+            *text = Text::Plain(format!("{SECRET}{}", secret.name));
+        }
+    };
+    let mut write = write.clone();
+    match &mut write {
+        Write::TestLogon { password, .. } => fill(password),
+        Write::IisCommit { edits, .. } => edits.iter_mut().for_each(|edit| match edit {
+            Edit::Set { value, .. } => fill(value),
+            Edit::Add { attributes, .. } => attributes.iter_mut().for_each(|(_, value)| fill(value)),
+            _ => {}
+        }),
+        _ => {}
+    }
+    write
+}

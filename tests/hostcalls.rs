@@ -1,0 +1,213 @@
+//! Every host call answers as its fixtures under `tests/hostcalls/CALL/` say, on every engine there is.
+//!
+//! A fixture is one JSON object, see [`Fixture`]. Its expected replies are compared as JSON, and in them
+//! `"*"` stands for any value, a string that starts with `~` for one that contains the rest, and a key `"..."`
+//! says that the object may have more keys. Texts of refusals are Windows' own and are compared only where given.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where its own files are not as they must be")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use farmhand::hostcall::{Access, Batch, Call, Nonce, Replies};
+use farmhand::lab::{Answers, Fault, LabHost};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A host, what it is asked, and what it must answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    /// What the fixture shows, and where the fact is from.
+    about: String,
+    /// The host's folder under `tests/hostcalls/hosts/`.
+    host: String,
+    /// Files of the host written over the folder's, as lines; `null` removes one.
+    #[serde(default)]
+    files: BTreeMap<String, Option<Vec<String>>>,
+    /// What is wrong with the host.
+    #[serde(default)]
+    faults: Vec<Fault>,
+    /// What the session may do.
+    #[serde(default = "read_write")]
+    access: Access,
+    /// The request.
+    calls: Vec<Call>,
+    /// The answer, one reply a call.
+    replies: Vec<Value>,
+    /// What files must look like afterwards.
+    #[serde(default)]
+    after: BTreeMap<String, After>,
+}
+
+/// What a file must look like afterwards.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct After {
+    /// Text that it has.
+    #[serde(default)]
+    has: Vec<String>,
+    /// Text that it has not.
+    #[serde(default)]
+    lacks: Vec<String>,
+    /// Whether it is as it was before.
+    #[serde(default)]
+    same: bool,
+}
+
+fn read_write() -> Access {
+    Access::ReadWrite
+}
+
+/// Whatever carries out host calls on a folder of files.
+trait Engine {
+    fn name(&self) -> &'static str;
+    fn replies(&self, host: &Path, access: Access, batch: &Batch) -> Replies;
+}
+
+/// The lab's own answers.
+struct Lab;
+
+impl Engine for Lab {
+    fn name(&self) -> &'static str {
+        "lab"
+    }
+
+    fn replies(&self, host: &Path, access: Access, batch: &Batch) -> Replies {
+        LabHost::open(host).reply(access, batch)
+    }
+}
+
+/// The engines that can run here.
+fn engines() -> Vec<Box<dyn Engine>> {
+    vec![Box::new(Lab)]
+}
+
+#[test]
+fn every_call_answers_as_its_fixtures_say() {
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for path in fixtures() {
+        let text = fs::read_to_string(&path).unwrap();
+        let fixture: Fixture =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for engine in engines() {
+            count += 1;
+            let mut problems = Vec::new();
+            run(engine.as_ref(), &fixture, &mut problems);
+            failures.extend(
+                problems
+                    .iter()
+                    .map(|problem| format!("{} ({}): {}\n    {problem}", path.display(), engine.name(), fixture.about)),
+            );
+        }
+    }
+    assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(count >= 40, "there are only {count} fixtures");
+}
+
+#[test]
+fn the_comparison_can_fail() {
+    let check = |expected: Value, actual: Value| {
+        let mut problems = Vec::new();
+        compare("", &expected, &actual, &mut problems);
+        problems.len()
+    };
+    assert_eq!(check(json!({"a": "*", "b": ["~or"]}), json!({"a": 7, "b": ["word"]})), 0);
+    assert_eq!(check(json!({"a": 1, "...": ""}), json!({"a": 1, "b": 2})), 0);
+    assert_eq!(check(json!({"a": 1}), json!({"a": 1, "b": 2})), 1);
+    assert_eq!(check(json!({"a": 1, "b": "*"}), json!({"a": 2})), 2);
+    assert_eq!(check(json!(["~x", 1]), json!(["word"])), 1);
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let root = Path::new("tests/hostcalls");
+    let folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let calls = folders.filter(|path| path.is_dir() && !path.ends_with("hosts"));
+    let mut found: Vec<PathBuf> = calls
+        .flat_map(|call| fs::read_dir(call).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    found.sort();
+    found
+}
+
+fn run(engine: &dyn Engine, fixture: &Fixture, problems: &mut Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path();
+    copy(&Path::new("tests/hostcalls/hosts").join(&fixture.host), host);
+    for (name, lines) in &fixture.files {
+        let path = host.join(name);
+        match lines {
+            Some(lines) => {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, lines.join("\n") + "\n").unwrap();
+            }
+            None => fs::remove_file(path).unwrap(),
+        }
+    }
+    for fault in &fixture.faults {
+        LabHost::open(host).break_(*fault).unwrap();
+    }
+    let before: BTreeMap<&String, Vec<u8>> =
+        fixture.after.keys().map(|name| (name, fs::read(host.join(name)).unwrap_or_default())).collect();
+    let batch = Batch { id: 1, nonce: Nonce("5a".repeat(32)), calls: fixture.calls.clone() };
+    let replies = serde_json::to_value(engine.replies(host, fixture.access, &batch).replies).unwrap();
+    compare("replies", &Value::from(fixture.replies.clone()), &replies, problems);
+    for (name, after) in &fixture.after {
+        let bytes = fs::read(host.join(name)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lacking = after.has.iter().filter(|part| !text.contains(part.as_str()));
+        problems.extend(lacking.map(|part| format!("{name} lacks `{part}`:\n{text}")));
+        let surplus = after.lacks.iter().filter(|part| text.contains(part.as_str()));
+        problems.extend(surplus.map(|part| format!("{name} has `{part}`:\n{text}")));
+        if after.same && before[name] != bytes {
+            problems.push(format!("{name} has changed:\n{text}"));
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Notes where an answer is not as expected.
+fn compare(at: &str, expected: &Value, actual: &Value, problems: &mut Vec<String>) {
+    match (expected, actual) {
+        (Value::String(any), _) if any == "*" => {}
+        (Value::String(part), Value::String(text)) if part.starts_with('~') => {
+            if !text.contains(&part[1..]) {
+                problems.push(format!("{at}: `{text}` lacks `{}`", &part[1..]));
+            }
+        }
+        (Value::Object(expected), Value::Object(actual)) => {
+            for (key, value) in expected.iter().filter(|(key, _)| *key != "...") {
+                match actual.get(key) {
+                    Some(found) => compare(&format!("{at}.{key}"), value, found, problems),
+                    None => problems.push(format!("{at}.{key} is not there")),
+                }
+            }
+            let refusal = actual.contains_key("code");
+            let open = |key: &String| expected.contains_key("...") || (refusal && key == "text");
+            let surplus = actual.iter().filter(|(key, _)| !expected.contains_key(*key) && !open(key));
+            problems.extend(surplus.map(|(key, value)| format!("{at}.{key} is surplus: {value}")));
+        }
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+            for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+                compare(&format!("{at}[{index}]"), expected, actual, problems);
+            }
+        }
+        _ if expected == actual => {}
+        _ => problems.push(format!("{at}: expected {expected}, got {actual}")),
+    }
+}

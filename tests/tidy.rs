@@ -1,0 +1,174 @@
+//! The rules of the house, read off the tree.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Modules, lowest first. A module uses only those above it here.
+const LAYERS: &[&str] = &[
+    "diagnostic",
+    "value",
+    "secret",
+    "xml",
+    "hostcall",
+    "release",
+    "resource",
+    "yaml",
+    "template",
+    "inventory",
+    "playbook",
+    "plan",
+    "rollout",
+    "agent",
+    "http",
+    "transport",
+    "session",
+    "sql",
+    "balancer",
+    "probe",
+    "journal",
+    "engine",
+    "report",
+    "lab",
+    "cli",
+];
+
+/// Where a secret's value may be taken out of its type: on its way to the wire, into a login, a MAC, a sealed store.
+const EXPOSES: &[&str] = &[
+    "src/value/secret.rs",
+    "src/agent/framing.rs",
+    "src/transport/winrm/ntlm.rs",
+    "src/engine/macs.rs",
+    "src/lab/wsman/login.rs",
+    "src/secret/",
+];
+
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string().replace('\\', "/")
+}
+
+/// The text of a source file without its unit tests, which may use anything.
+fn shipped(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()
+}
+
+fn module_of(path: &Path) -> Option<String> {
+    let rest = shown(path).strip_prefix("src/")?.to_owned();
+    Some(rest.split(['/', '.']).next()?.to_owned())
+}
+
+#[test]
+fn every_module_uses_only_those_below_it() {
+    let mut wrong = Vec::new();
+    for path in files("src", "rs") {
+        let Some(module) = module_of(&path).filter(|module| module != "main" && module != "lib") else { continue };
+        let Some(own) = LAYERS.iter().position(|layer| *layer == module) else {
+            wrong.push(format!("{} is in no layer", shown(&path)));
+            continue;
+        };
+        for (number, line) in
+            shipped(&path).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            for used in line.split("crate::").skip(1) {
+                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if LAYERS.iter().position(|layer| *layer == used).is_some_and(|used| used > own) {
+                    wrong.push(format!("{}:{}: `{module}` uses `{used}`, which is above it", shown(&path), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn lib_rs_lists_the_modules_in_layer_order() {
+    let text = fs::read_to_string("src/lib.rs").unwrap();
+    let listed: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let expected: Vec<&str> = LAYERS.iter().copied().filter(|layer| listed.contains(layer)).collect();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn no_file_has_outgrown_reading() {
+    let long = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count() > 400;
+    let long: Vec<String> = files("src", "rs").iter().filter(|path| long(path)).map(|path| shown(path)).collect();
+    assert!(long.is_empty(), "past 400 lines something is missing below it:\n{}", long.join("\n"));
+}
+
+#[test]
+fn a_secret_is_exposed_only_where_it_must_be() {
+    let exposes = |path: &PathBuf| shipped(path).contains(".expose()");
+    let found: Vec<String> = files("src", "rs").iter().filter(|path| exposes(path)).map(|path| shown(path)).collect();
+    let wrong: Vec<&String> =
+        found.iter().filter(|path| !EXPOSES.iter().any(|allowed| path.starts_with(allowed))).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn only_the_command_line_prints_or_exits() {
+    let speaks = ["println!", "eprintln!", "print!(", "process::exit"];
+    let wrong: Vec<String> = files("src", "rs")
+        .iter()
+        .filter(|path| !shown(path).starts_with("src/cli/") && !shown(path).ends_with("src/main.rs"))
+        .filter(|path| speaks.iter().any(|word| shipped(path).contains(word)))
+        .map(|path| shown(path))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn no_module_is_named_for_nothing() {
+    let wrong = ["util", "utils", "common", "helper", "helpers", "manager", "misc"];
+    let named = |path: &PathBuf| path.file_stem().is_some_and(|stem| wrong.iter().any(|word| stem == *word));
+    let found: Vec<String> = files("src", "rs").iter().filter(|path| named(path)).map(|path| shown(path)).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// `cargo fmt` does not see the modules that the list of kinds declares.
+#[test]
+fn kinds_are_formatted() {
+    let kinds = files("src/resource", "rs");
+    let run = Command::new("rustfmt").args(["--check", "--edition", "2024"]).args(&kinds).output();
+    let Ok(run) = run else {
+        eprintln!("skipped: there is no rustfmt");
+        return;
+    };
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+}
+
+#[test]
+fn text_files_end_in_one_line_feed_and_hold_no_tab_or_trailing_blank() {
+    let mut wrong = Vec::new();
+    for path in ["src", "tests", "playbooks", "templates"].iter().flat_map(|folder| {
+        ["rs", "md", "ps1", "yml"].iter().flat_map(|ending| files(folder, ending)).collect::<Vec<_>>()
+    }) {
+        // Mistakes kept on purpose.
+        if shown(&path).starts_with("tests/input/") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let ends = text.ends_with('\n') && !text.ends_with("\n\n");
+        if !ends || text.lines().any(|line| line.ends_with(' ') || line.contains('\t')) {
+            wrong.push(shown(&path));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}

@@ -33,9 +33,10 @@ pub fn hosts_of(
             }
         }
     }
-    let mut hosts: IndexSet<String> = match taken.is_empty() {
-        true => inventory.hosts.keys().cloned().collect(),
-        false => taken.into_iter().flatten().map(str::to_owned).collect(),
+    let mut hosts: IndexSet<String> = if taken.is_empty() {
+        inventory.hosts.keys().cloned().collect()
+    } else {
+        taken.into_iter().flatten().map(str::to_owned).collect()
     };
     for list in kept {
         hosts.retain(|host| list.contains(&host.as_str()));

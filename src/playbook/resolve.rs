@@ -120,13 +120,12 @@ impl Resolver<'_> {
                 continue;
             }
             let key = value.to_string();
-            let result = match read.get(&key) {
-                Some(result) => result.clone(),
-                None => {
-                    let result = self.read(step, value, gaps);
-                    read.insert(key, result.clone());
-                    result
-                }
+            let result = if let Some(result) = read.get(&key) {
+                result.clone()
+            } else {
+                let result = self.read(step, value, gaps);
+                read.insert(key, result.clone());
+                result
             };
             match result {
                 Ok(resource) => {

@@ -1,12 +1,10 @@
 //! What a host's templates can see, and rendering them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use minijinja::value::{Enumerator, Object, ValueKind};
+use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
@@ -14,13 +12,9 @@ use super::Variables;
 use super::engine::{ENGINE, FILTERS, MAX_TEMPLATE_BYTES, compile, forbidden_statement};
 use super::json::{MAX_BYTES, to_json};
 use super::secret::{MISUSED, TRACE};
+use super::view::View;
 use crate::diagnostic::{Diagnostic, Span, did_you_mean, shown};
 use crate::yaml::{self, Content, Node, Scalar};
-
-/// The longest chain of variables that refer to one another.
-const MAX_CHAIN: usize = 24;
-/// The most bytes of variables that one template may look at, a variable counted each time.
-const MAX_SEEN_BYTES: usize = 64 << 20;
 
 /// Whether a text is a template.
 pub fn is_template(text: &str) -> bool {
@@ -29,22 +23,22 @@ pub fn is_template(text: &str) -> bool {
 
 /// The variables of one host. Each is rendered when it is first looked at, and once.
 #[derive(Clone, Debug)]
-pub struct Scope(Arc<Shared>);
+pub struct Scope(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    variables: Variables,
-    builtin: BTreeMap<&'static str, Value>,
+pub(super) struct Shared {
+    pub variables: Variables,
+    pub builtin: BTreeMap<&'static str, Value>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// What variables gave; `None` for one whose mistake is reported already.
-    done: HashMap<Arc<str>, Option<(Value, usize)>>,
+    pub done: HashMap<Arc<str>, Option<(Value, usize)>>,
     /// Variables being rendered, outermost first.
-    open: Vec<Arc<str>>,
-    diagnostics: Vec<Diagnostic>,
+    pub open: Vec<Arc<str>>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Scope {
@@ -315,133 +309,10 @@ fn cut(name: &str) -> &str {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, State> {
         // What a panicking thread left behind is whole: every change of it is one insertion.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What one template sees, and what became of it.
-#[derive(Clone)]
-struct View(Arc<Sight>);
-
-struct Sight {
-    scope: Scope,
-    item: Option<Value>,
-    /// Bytes looked at, and `usize::MAX` once a variable's mistake was met, which is reported with the variable.
-    seen_bytes: AtomicUsize,
-}
-
-impl fmt::Debug for View {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("variables")
-    }
-}
-
-impl View {
-    fn new(scope: &Scope, item: Option<&Value>) -> View {
-        View(Arc::new(Sight { scope: scope.clone(), item: item.cloned(), seen_bytes: AtomicUsize::new(0) }))
-    }
-
-    fn failed(&self) -> bool {
-        self.0.seen_bytes.load(Ordering::Relaxed) == usize::MAX
-    }
-
-    fn fail(&self) -> Value {
-        self.0.seen_bytes.store(usize::MAX, Ordering::Relaxed);
-        Value::from(Error::new(ErrorKind::InvalidOperation, "a variable has a mistake"))
-    }
-
-    fn look_up(&self, name: &str) -> Option<Value> {
-        if name == "item" {
-            return self.0.item.clone();
-        }
-        let shared = &self.0.scope.0;
-        if let Some(value) = shared.builtin.get(name) {
-            return Some(value.clone());
-        }
-        let (name, variable) = shared.variables.get(name)?;
-        {
-            let mut state = shared.state();
-            match state.done.get(name) {
-                Some(Some((value, bytes))) => {
-                    let (value, bytes) = (value.clone(), *bytes);
-                    drop(state);
-                    return Some(self.seen(value, bytes));
-                }
-                Some(None) => {
-                    drop(state);
-                    return Some(self.fail());
-                }
-                None => {}
-            }
-            if let Some(start) = state.open.iter().position(|open| open == name) {
-                let diagnostic = circle(&state.open[start..], &shared.variables);
-                state.diagnostics.push(diagnostic);
-                drop(state);
-                return Some(self.fail());
-            }
-            if state.open.len() >= MAX_CHAIN {
-                let message = format!("a chain of more than {MAX_CHAIN} variables that refer to one another");
-                state.diagnostics.push(Diagnostic::new(variable.key, message));
-                drop(state);
-                return Some(self.fail());
-            }
-            state.open.push(Arc::clone(name));
-        }
-        // The lock is not held while rendering, which looks up other variables.
-        let value = self.0.scope.render(&variable.value, None);
-        let done = value.map(|value| {
-            let bytes = to_json(&value).map_or(0, |json| json.to_string().len());
-            (value, bytes)
-        });
-        let mut state = shared.state();
-        state.open.pop();
-        state.done.insert(Arc::clone(name), done.clone());
-        drop(state);
-        Some(match done {
-            Some((value, bytes)) => self.seen(value, bytes),
-            None => self.fail(),
-        })
-    }
-
-    fn seen(&self, value: Value, bytes: usize) -> Value {
-        let before = self.0.seen_bytes.load(Ordering::Relaxed);
-        let now = before.saturating_add(bytes);
-        if now > MAX_SEEN_BYTES {
-            return Value::from(Error::new(ErrorKind::InvalidOperation, "this looks at too much text"));
-        }
-        self.0.seen_bytes.store(now, Ordering::Relaxed);
-        value
-    }
-}
-
-impl Object for View {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.look_up(key.as_str()?)
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
-    }
-}
-
-/// The complaint about variables that refer to one another in a circle, which starts with the first of them by name.
-fn circle(names: &[Arc<str>], variables: &Variables) -> Diagnostic {
-    let first = (0..names.len()).min_by_key(|&at| &names[at]).unwrap_or(0);
-    let turned: Vec<&Arc<str>> = names[first..].iter().chain(&names[..first]).collect();
-    let way: Vec<String> = turned.iter().chain(turned.first()).map(|name| format!("`{name}`")).collect();
-    let message = match names.len() {
-        1 => format!("the variable {} refers to itself", way[0]),
-        _ => format!("variables refer to one another in a circle: {}", way.join(" → ")),
-    };
-    let mut places = turned.iter().filter_map(|name| variables.get(name).map(|(name, it)| (name, it.key)));
-    let Some((_, place)) = places.next() else { return Diagnostic::nowhere(message) };
-    let mut diagnostic = Diagnostic::new(place, message).help("give one of them a value that does not need the others");
-    for (name, place) in places {
-        diagnostic = diagnostic.note(place, format!("`{name}` is set here"));
-    }
-    diagnostic
 }
 
 /// Where a name stands in a template, as a word of its own.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, Tag};
 
+use super::key::check_key;
 use super::{Content, Entry, Key, Node, Scalar, nothing};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span, shown};
-use crate::value::SecretRef;
 
 /// The deepest nesting of lists and maps.
 pub const MAX_DEPTH: usize = 64;
@@ -56,7 +56,17 @@ struct Open {
 
 enum Items {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<Option<Key>>, seen: HashSet<Arc<str>> },
+    Map { entries: Vec<Entry>, key: Pending, seen: HashSet<Arc<str>> },
+}
+
+/// The key whose value comes next.
+enum Pending {
+    /// None: what comes next is a key.
+    Nothing,
+    /// One with a mistake, whose value is passed over.
+    Passed,
+    /// This one.
+    Key(Key),
 }
 
 /// Why reading ends early; the diagnostic is made already.
@@ -113,7 +123,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tag(tag.as_deref(), at);
-                self.start(at, anchor, Items::Map { entries: Vec::new(), key: None, seen: HashSet::new() })
+                self.start(at, anchor, Items::Map { entries: Vec::new(), key: Pending::Nothing, seen: HashSet::new() })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
             _ => Ok(()),
@@ -188,10 +198,12 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.items) {
             None => self.root = Some(node),
             Some(Items::List(items)) => items.push(node),
-            Some(Items::Map { entries, key, seen }) => match key.take() {
-                None => *key = Some(check_key(node, entries, seen, self.diagnostics)),
-                Some(None) => {}
-                Some(Some(key)) => entries.push(Entry { key, value: node }),
+            Some(Items::Map { entries, key, seen }) => match std::mem::replace(key, Pending::Nothing) {
+                Pending::Nothing => {
+                    *key = check_key(node, entries, seen, self.diagnostics).map_or(Pending::Passed, Pending::Key);
+                }
+                Pending::Passed => {}
+                Pending::Key(key) => entries.push(Entry { key, value: node }),
             },
         }
         Ok(())
@@ -246,243 +258,5 @@ impl Builder<'_> {
 
     fn shows(&self, span: Span) -> &str {
         self.text.get(span.start..span.end).unwrap_or("")
-    }
-}
-
-/// The key of a map, or `None` when its value is to be passed over.
-fn check_key(
-    node: Node,
-    entries: &[Entry],
-    seen: &mut HashSet<Arc<str>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Key> {
-    let span = node.span;
-    let Content::Scalar(scalar) = node.content else {
-        let braces = matches!(node.content, Content::Map(_));
-        let help = if braces { "quote a value that starts with `{{`: \"{{ name }}\"" } else { "" };
-        diagnostics.push(Diagnostic::new(span, "a key must be a text").help(help));
-        return None;
-    };
-    let text = scalar.text;
-    if &*text == SecretRef::MARK {
-        diagnostics.push(
-            Diagnostic::new(span, format!("`{text}` cannot be written as a key"))
-                .help("a secret is written \"{{ secret('name') }}\""),
-        );
-        return None;
-    }
-    if &*text == "<<" && scalar.plain {
-        diagnostics
-            .push(Diagnostic::new(span, "`<<` merges maps, which YAML 1.2 does not know").help("write the keys out"));
-        return None;
-    }
-    if !seen.insert(Arc::clone(&text)) {
-        let mut diagnostic =
-            Diagnostic::new(span, format!("the key {} is there twice", shown(&text))).help("remove one of the two");
-        if let Some(first) = entries.iter().find(|entry| entry.key.text == text) {
-            diagnostic = diagnostic.note(first.key.span, "it is here first");
-        }
-        diagnostics.push(diagnostic);
-        return None;
-    }
-    Some(Key { text, span })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use expect_test::{Expect, expect};
-    use proptest::prelude::*;
-
-    use crate::diagnostic::{Paint, render};
-
-    fn check(text: &str, expected: &Expect) {
-        let mut sources = Sources::new();
-        let source = sources.add("a.yml", text);
-        let mut diagnostics = Vec::new();
-        let tree = parse(&sources, source, &mut diagnostics);
-        let mut out = tree.map_or_else(|| "nothing".to_owned(), |tree| sketch(&tree, text));
-        for diagnostic in &diagnostics {
-            out.push('\n');
-            out.push_str(render(&sources, diagnostic, Paint::Plain).trim_end());
-        }
-        expected.assert_eq(&out);
-    }
-
-    fn sketch(node: &Node, text: &str) -> String {
-        match &node.content {
-            Content::Scalar(_) => format!("<{}>", &text[node.span.start..node.span.end]),
-            Content::List(items) => {
-                format!("[{}]", items.iter().map(|it| sketch(it, text)).collect::<Vec<_>>().join(" "))
-            }
-            Content::Map(entries) => {
-                let entry =
-                    |it: &Entry| format!("{}:{}", &text[it.key.span.start..it.key.span.end], sketch(&it.value, text));
-                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
-            }
-        }
-    }
-
-    #[test]
-    fn nodes_know_where_they_stand() {
-        check(
-            "\u{feff}é: [1, 'two']\r\nb:\r\n  c: |\r\n    text\r\n  d:\r\ne: &x {f: g}\r\nh: *x\r\n",
-            &expect!["{é:[<1> <'two'>] b:{c:<text> d:<>} e:{f:<g>} h:{f:<g>}}"],
-        );
-    }
-
-    #[test]
-    fn mistakes_leave_the_rest_of_the_tree() {
-        check(
-            "a: 1\na: 2\n<<: {x: 1}\nb: !vault x\n\"secret()\": {}\n? [k]\n: v\nc: *none\nd: 4\n",
-            &expect![[r#"
-            {a:<1> b:<x> c:<*none> d:<4>}
-            error: the key `a` is there twice
-             --> a.yml:2:1
-              |
-            2 | a: 2
-              | ^
-              |
-            note: it is here first
-             --> a.yml:1:1
-              |
-            1 | a: 1
-              | ^
-            help: remove one of the two
-            error: `<<` merges maps, which YAML 1.2 does not know
-             --> a.yml:3:1
-              |
-            3 | <<: {x: 1}
-              | ^^
-              |
-              = help: write the keys out
-            error: the tag `!vault` means nothing here
-             --> a.yml:4:11
-              |
-            4 | b: !vault x
-              |           ^
-              |
-              = help: remove it; a secret is written "{{ secret('name') }}"
-            error: `secret()` cannot be written as a key
-             --> a.yml:5:1
-              |
-            5 | "secret()": {}
-              | ^^^^^^^^^^
-              |
-              = help: a secret is written "{{ secret('name') }}"
-            error: a key must be a text
-             --> a.yml:6:3
-              |
-            6 | ? [k]
-              |   ^^^
-            error: no anchor `&none` stands before this alias
-             --> a.yml:8:4
-              |
-            8 | c: *none
-              |    ^^^^^
-              |
-              = help: quote a text that starts with `*`"#]],
-        );
-    }
-
-    #[test]
-    fn a_text_that_is_no_yaml_says_where() {
-        check(
-            "a: 1\n\tb: 2\n",
-            &expect![[r#"
-                nothing
-                error: a tab in the indentation
-                 --> a.yml:2:1
-                  |
-                2 |     b: 2
-                  | ^^^^
-                  |
-                  = help: indent with spaces"#]],
-        );
-        check(
-            "a: [1, 2\nb: 3\n",
-            &expect![[r#"
-            nothing
-            error: this is not YAML: illegal placement of ':' indicator
-             --> a.yml:2:2
-              |
-            2 | b: 3
-              |  ^"#]],
-        );
-        check(
-            "a: 1\n---\nb: 2\n",
-            &expect![[r#"
-            nothing
-            error: a second document starts here
-             --> a.yml:2:1
-              |
-            2 | ---
-              | ^^^
-              |
-              = help: one document a file: remove the `---`, or move what follows to a file of its own"#]],
-        );
-        check(
-            "name: {{ app }}\n",
-            &expect![[r#"
-                {name:<{{ app }}>}
-                error: a key must be a text
-                 --> a.yml:1:8
-                  |
-                1 | name: {{ app }}
-                  |        ^^^^^^^
-                  |
-                  = help: quote a value that starts with `{{`: "{{ name }}""#]],
-        );
-        check(
-            "a: \"x\n",
-            &expect![[r#"
-            nothing
-            error: this is not YAML: invalid indentation in multiline quoted scalar
-             --> a.yml:2:1
-              |
-            2 |
-              | ^"#]],
-        );
-        check("", &expect!["nothing"]);
-    }
-
-    #[test]
-    fn bombs_are_told_and_not_carried_out() {
-        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..9 {
-            let previous = level - 1;
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{previous}"); 10].join(", ")));
-        }
-        let first_line = |text: &str| {
-            let mut sources = Sources::new();
-            let source = sources.add("a.yml", text);
-            let mut diagnostics = Vec::new();
-            assert!(parse(&sources, source, &mut diagnostics).is_none());
-            diagnostics.remove(0).message
-        };
-        assert_eq!(first_line(&bomb), "with this alias the file has more than 100000 values");
-        assert_eq!(first_line(&"[".repeat(20_000)), "more than 64 levels of nesting");
-        assert_eq!(first_line(&"- ".repeat(20_000)), "more than 64 levels of nesting");
-        assert_eq!(first_line(&"{a: ".repeat(20_000)), "more than 64 levels of nesting");
-        let nested: String = (0..20_000).map(|depth| format!("{}a:\n", " ".repeat(depth.min(200)))).collect();
-        assert_eq!(first_line(&nested), "more than 64 levels of nesting");
-        assert_eq!(first_line(&"- x\n".repeat(100_001)), "the file has more than 100000 values");
-        assert_eq!(first_line("a: &a [*a]\n"), "this alias stands inside what it stands for");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic_and_every_span_lies_within(text in "[ -~é\t\r\n{}\\[\\]:,&*!|>'\"#-]{0,80}") {
-            let mut sources = Sources::new();
-            let source = sources.add("a.yml", text.as_str());
-            let mut diagnostics = Vec::new();
-            if let Some(tree) = parse(&sources, source, &mut diagnostics) {
-                sketch(&tree, &text);
-            }
-            for diagnostic in &diagnostics {
-                prop_assert!(diagnostic.span.is_some_and(|span| span.end <= text.len()));
-                render(&sources, diagnostic, Paint::Plain);
-            }
-        }
     }
 }

@@ -58,14 +58,15 @@ pub fn render_all(sources: &Sources, diagnostics: &[Diagnostic], paint: Paint) -
         out.push('\n');
     }
     if diagnostics.len() > MAX_SHOWN {
-        out.push_str(&format!("… and {} more\n", diagnostics.len() - MAX_SHOWN));
+        let more = format!("… and {} more\n", diagnostics.len() - MAX_SHOWN);
+        out.push_str(&more);
     }
-    match diagnostics.len() {
-        0 => {}
-        1 => out.push_str("1 mistake; nothing was contacted\n"),
-        n => out.push_str(&format!("{n} mistakes; nothing was contacted\n")),
-    }
-    out
+    let count = match diagnostics.len() {
+        0 => String::new(),
+        1 => "1 mistake; nothing was contacted\n".to_owned(),
+        n => format!("{n} mistakes; nothing was contacted\n"),
+    };
+    out + &count
 }
 
 /// Adds the line that a stretch starts on, with carets under the stretch.
@@ -168,7 +169,7 @@ mod tests {
             "é: 1\r\nsteps: [x: 1]\r\n",
             15,
             16,
-            &expect![[r#"
+            &expect![[r"
                 error: no kind `x`
                  --> a.yml:2:9
                   |
@@ -176,13 +177,13 @@ mod tests {
                   |         ^
                   |
                   = help: did you mean `y`?
-            "#]],
+            "]],
         );
         check(
             "",
             0,
             0,
-            &expect![[r#"
+            &expect![[r"
                 error: no kind `x`
                  --> a.yml:1:1
                   |
@@ -190,7 +191,7 @@ mod tests {
                   | ^
                   |
                   = help: did you mean `y`?
-            "#]],
+            "]],
         );
     }
 

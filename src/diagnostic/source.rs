@@ -213,7 +213,7 @@ impl Sources {
         let text = self.text(span.source);
         let start = floor(text, span.start);
         let before = &text.as_bytes()[..start];
-        let line = before.split(|&byte| byte == b'\n').count();
+        let line = text[..start].matches('\n').count() + 1;
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let column = text[line_start..start].trim_start_matches('\u{feff}').chars().count() + 1;
         Place { name: self.name(span.source).to_owned(), line, column }

@@ -10,7 +10,7 @@ use super::groups::{Book, Written};
 use super::vars::VarsFiles;
 use super::{ALL, Host, Inventory, connection};
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
-use crate::template::{Scope, Value, Variables};
+use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
 
 /// The versions of Windows Server that the lab knows.
@@ -27,6 +27,15 @@ pub struct InventoryFiles<'a> {
 
 /// Reads an inventory. What could be read is given, whatever mistakes there are besides.
 pub fn load(
+    sources: &mut Sources,
+    files: InventoryFiles,
+    extra: &Variables,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Inventory> {
+    with_deep_stack(|| read(sources, files, extra, diagnostics))
+}
+
+fn read(
     sources: &mut Sources,
     files: InventoryFiles,
     extra: &Variables,

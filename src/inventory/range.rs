@@ -59,10 +59,8 @@ mod tests {
     #[test]
     fn ranges_are_counted_as_they_are_written() {
         let check = |name: &str, expected: &[&str]| {
-            assert_eq!(
-                expand(name).as_deref(),
-                Ok(&expected.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()[..])
-            );
+            let expected: Vec<String> = expected.iter().map(|&it| it.to_owned()).collect();
+            assert_eq!(expand(name), Ok(expected));
         };
         check("web", &["web"]);
         check("web[08:10]", &["web08", "web09", "web10"]);

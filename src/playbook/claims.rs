@@ -12,7 +12,8 @@ pub(super) fn check(steps: &[Step]) -> Vec<Diagnostic> {
     let mut claimed: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut twice: IndexMap<(usize, usize, String), Vec<String>> = IndexMap::new();
     for (index, step) in steps.iter().enumerate() {
-        for claim in step.resource.claims() {
+        // The name says which object is meant: two steps may well set different properties of one.
+        for claim in step.resource.claims().into_iter().filter(|claim| claim.property != "name") {
             // Windows and IIS do not tell names apart by letter case.
             let key = (claim.object.to_lowercase(), claim.property.to_lowercase());
             match claimed.get(&key) {
@@ -30,7 +31,7 @@ pub(super) fn check(steps: &[Step]) -> Vec<Diagnostic> {
         let (first, second) = (&steps[first].place, &steps[second].place);
         let property = properties.first().map_or("", String::as_str);
         let listed: Vec<String> = properties.iter().map(|it| format!("`{it}`")).collect();
-        let message = format!("{} of `{object}` is set already by the step in {}", listed.join(", "), first.text());
+        let message = format!("the step in {} already sets {} of `{object}`", first.text(), listed.join(", "));
         Diagnostic::new(second.property(property), message)
             .note(first.property(property), "it is set here first")
             .help("set it in one of the two")

@@ -13,7 +13,7 @@ use super::written::{WrittenPlay, WrittenPlaybook};
 use super::{Place, Play, Playbook};
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::inventory::{self, Host, Inventory, InventoryFiles, hosts_of};
-use crate::template::extra_variables;
+use crate::template::{extra_variables, with_deep_stack};
 use crate::yaml::{self, Node};
 
 /// What is to be loaded.
@@ -45,7 +45,7 @@ pub struct Loaded {
 /// Loads a playbook for its inventory.
 pub fn load(sources: &mut Sources, request: &Request) -> Loaded {
     let mut diagnostics = Vec::new();
-    let playbook = resolve(sources, request, &mut diagnostics);
+    let playbook = with_deep_stack(|| resolve(sources, request, &mut diagnostics));
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.is_some(), diagnostic.span.map(|it| (it.source, it.start))));
     diagnostics.dedup();
     Loaded { playbook, diagnostics }

@@ -106,7 +106,11 @@ pub(super) fn path_text(path: &[Segment]) -> String {
                 text.push('.');
                 text.push_str(key);
             }
-            Segment::Index(index) => text.push_str(&format!("[{index}]")),
+            Segment::Index(index) => {
+                text.push('[');
+                text.push_str(&index.to_string());
+                text.push(']');
+            }
         }
     }
     text

@@ -172,14 +172,18 @@ impl Reader<'_> {
             *self.value_at_mut(path)? = Json::String(text);
             return Some(());
         }
-        let spot = self.spot(&written);
-        if !path.is_empty() && self.takes_secret(path) {
-            sources.hide(spot.value);
+        // The secret may be what is wrong, or stand above it, as in `password: {value: hunter2}`.
+        let above = (1..=path.len()).rev().map(|length| &path[..length]);
+        if let Some(secret) = above.into_iter().find(|path| self.takes_secret(path)) {
+            let written = self.as_written(secret);
+            let place = self.spot(&written).value;
+            sources.hide(place);
             let help = "\"{{ secret('NAME') }}\", and type: farmhand secret set NAME";
             let message = format!("`{}` is a secret, which is never written here", path_text(&written));
-            self.diagnostics.push(Diagnostic::new(spot.value, message).help(help));
-            return self.take_out(path);
+            self.diagnostics.push(Diagnostic::new(place, message).help(help));
+            return self.take_out(secret);
         }
+        let spot = self.spot(&written);
         let what = match written.as_slice() {
             [] => format!("`{}`", self.kind.name),
             path => format!("`{}`", path_text(path)),

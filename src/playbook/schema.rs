@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn every_example_is_valid() {
         for kind in KINDS {
-            let indented: String = kind.example.lines().map(|line| format!("          {line}\n")).collect();
-            let yaml = format!("plays:\n  - hosts: all\n    steps:\n      - {}:\n{indented}", kind.name);
+            let indented: Vec<String> = kind.example.lines().map(|line| format!("          {line}")).collect();
+            let yaml = format!("plays:\n  - hosts: all\n    steps:\n      - {}:\n{}\n", kind.name, indented.join("\n"));
             assert_eq!(told(&yaml), Vec::<String>::new(), "{yaml}");
         }
     }

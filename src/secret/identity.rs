@@ -52,7 +52,8 @@ pub(super) fn make(path: &Path) -> Result<Identity, SecretError> {
 fn refuse_readable_by_others(path: &Path) -> Result<(), SecretError> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path).map_err(SecretError::disk(path))?.permissions().mode();
-    if mode.trailing_zeros() >= 6 {
+    let others = mode & 0o077;
+    if others == 0 {
         return Ok(());
     }
     let why = format!("others can read it; type: chmod 600 {}", path.display());

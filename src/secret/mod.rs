@@ -6,6 +6,7 @@
 
 mod error;
 mod file;
+mod hexadecimal;
 mod identity;
 mod lab;
 mod redaction;

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::hexadecimal::hexadecimal;
 use crate::value::SecretValue;
 
 /// What stands in place of a secret.
@@ -49,9 +50,9 @@ fn encodings(text: &str) -> Vec<String> {
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut all = vec![text.to_owned(), json(text), xml(text), url(text, false), url(text, true)];
     for bytes in [text.as_bytes(), &utf16[..]] {
-        let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        all.push(hexadecimal.to_uppercase());
-        all.push(hexadecimal);
+        let digits = hexadecimal(bytes);
+        all.push(digits.to_uppercase());
+        all.push(digits.to_string());
         all.extend(base64s(bytes));
     }
     all
@@ -86,10 +87,12 @@ fn xml(text: &str) -> String {
 fn url(text: &str, lower: bool) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ if lower => out.push_str(&format!("%{byte:02x}")),
-            _ => out.push_str(&format!("%{byte:02X}")),
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let digits = hexadecimal(&[byte]);
+            out.push('%');
+            out.push_str(&if lower { digits.to_string() } else { digits.to_uppercase() });
         }
     }
     out
@@ -112,7 +115,7 @@ mod tests {
                 json(&longer),
                 xml(&longer),
                 url(&longer, true),
-                longer.bytes().map(|byte| format!("{byte:02X}")).collect(),
+                hexadecimal(longer.as_bytes()).to_uppercase(),
                 STANDARD.encode(&longer),
                 STANDARD.encode(longer.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
             ] {

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::error::SecretError;
 use super::file::{self, Overwrite};
+use super::hexadecimal::hexadecimal;
 use super::{identity, lab, sealed};
 use crate::value::{Fingerprint, SecretRef, SecretValue, Store};
 
@@ -17,10 +18,10 @@ use crate::value::{Fingerprint, SecretRef, SecretValue, Store};
 const FARM_KEY: &str = "farm-key";
 
 /// Environment variables, as the process has them or as a test gives them.
-pub struct Surroundings(Box<LookUp>);
+pub struct Surroundings(Box<Variables>);
 
-/// Finds a variable by its name.
-type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
+/// Gives a variable's value.
+type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Surroundings {
     /// The variables of this process. One that is empty counts as not set.
@@ -122,8 +123,7 @@ impl Stores {
             let mut bytes = Zeroizing::new([0_u8; 32]);
             getrandom::fill(&mut *bytes)
                 .map_err(|error| SecretError::disk(&list)(std::io::Error::other(error.to_string())))?;
-            let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let value = SecretValue::new(hexadecimal);
+            let value = SecretValue::new(hexadecimal(&*bytes).to_string());
             sealed::seal(&self.folder, FARM_KEY, 1, &value, &identity::recipients(&list)?, Overwrite::Never)?;
         }
         Ok((path, public))
@@ -195,7 +195,7 @@ impl Stores {
         };
         mac.update(value.expose().as_bytes());
         let digest = mac.finalize().into_bytes();
-        Ok(Fingerprint(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Fingerprint(hexadecimal(&digest[..8]).to_string()))
     }
 
     fn identity(&self) -> Result<age::x25519::Identity, SecretError> {

@@ -4,6 +4,7 @@
 //! taken for one. There is no function that looks at the disk, the environment or the network.
 //! `secret('name')` gives a reference, which can be handed on whole and in no other way.
 
+mod deep;
 mod engine;
 mod extra;
 mod json;
@@ -14,6 +15,7 @@ mod view;
 
 pub use minijinja::Value;
 
+pub use deep::with_deep_stack;
 pub use extra::extra_variables;
 pub use json::to_json;
 pub use scope::{Scope, is_template};

@@ -27,18 +27,18 @@ pub struct Scope(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) variables: Variables,
-    pub(super) builtin: BTreeMap<&'static str, Value>,
+    pub variables: Variables,
+    pub builtin: BTreeMap<&'static str, Value>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// What variables gave; `None` for one whose mistake is reported already.
-    pub(super) done: HashMap<Arc<str>, Option<(Value, usize)>>,
+    pub done: HashMap<Arc<str>, Option<(Value, usize)>>,
     /// Variables being rendered, outermost first.
-    pub(super) open: Vec<Arc<str>>,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub open: Vec<Arc<str>>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Scope {
@@ -309,7 +309,7 @@ fn cut(name: &str) -> &str {
 }
 
 impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, State> {
         // What a panicking thread left behind is whole: every change of it is one insertion.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

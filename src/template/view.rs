@@ -1,4 +1,4 @@
-//! What one template sees of a host's variables, each rendered when it is first looked at.
+//! What one template sees: a host's variables, each rendered when it is first looked at.
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,12 +35,11 @@ impl fmt::Debug for View {
 }
 
 impl View {
-    pub(super) fn new(scope: &Scope, item: Option<&Value>) -> View {
+    pub fn new(scope: &Scope, item: Option<&Value>) -> View {
         View(Arc::new(Sight { scope: scope.clone(), item: item.cloned(), seen_bytes: AtomicUsize::new(0) }))
     }
 
-    /// Whether a variable with a mistake was looked at.
-    pub(super) fn failed(&self) -> bool {
+    pub fn failed(&self) -> bool {
         self.0.seen_bytes.load(Ordering::Relaxed) == usize::MAX
     }
 
@@ -49,8 +48,7 @@ impl View {
         Value::from(Error::new(ErrorKind::InvalidOperation, "a variable has a mistake"))
     }
 
-    /// A variable by its name.
-    pub(super) fn look_up(&self, name: &str) -> Option<Value> {
+    pub fn look_up(&self, name: &str) -> Option<Value> {
         if name == "item" {
             return self.0.item.clone();
         }

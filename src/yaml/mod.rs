@@ -3,10 +3,13 @@
 //! YAML 1.2 with its core schema, and less than that where more would surprise: no duplicate keys, no merge keys,
 //! no tags but `!!str`, one document a file.
 
+mod key;
 mod node;
 mod parse;
 mod scalar;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub use node::{Content, Entry, Key, Node, Scalar, nothing};
 pub use parse::{MAX_DEPTH, MAX_NODES, parse};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, Tag};
 
+use super::key::check_key;
 use super::{Content, Entry, Key, Node, Scalar, nothing};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span, shown};
-use crate::value::SecretRef;
 
 /// The deepest nesting of lists and maps.
 pub const MAX_DEPTH: usize = 64;
@@ -56,12 +56,17 @@ struct Open {
 
 enum Items {
     List(Vec<Node>),
-    #[expect(clippy::option_option, reason = "no key read yet, or one that is not usable")]
-    Map {
-        entries: Vec<Entry>,
-        key: Option<Option<Key>>,
-        seen: HashSet<Arc<str>>,
-    },
+    Map { entries: Vec<Entry>, key: Pending, seen: HashSet<Arc<str>> },
+}
+
+/// The key whose value comes next.
+enum Pending {
+    /// None: what comes next is a key.
+    Nothing,
+    /// One with a mistake, whose value is passed over.
+    Passed,
+    /// This one.
+    Key(Key),
 }
 
 /// Why reading ends early; the diagnostic is made already.
@@ -118,7 +123,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tag(tag.as_deref(), at);
-                self.start(at, anchor, Items::Map { entries: Vec::new(), key: None, seen: HashSet::new() })
+                self.start(at, anchor, Items::Map { entries: Vec::new(), key: Pending::Nothing, seen: HashSet::new() })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
             _ => Ok(()),
@@ -193,10 +198,12 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.items) {
             None => self.root = Some(node),
             Some(Items::List(items)) => items.push(node),
-            Some(Items::Map { entries, key, seen }) => match key.take() {
-                None => *key = Some(check_key(node, entries, seen, self.diagnostics)),
-                Some(None) => {}
-                Some(Some(key)) => entries.push(Entry { key, value: node }),
+            Some(Items::Map { entries, key, seen }) => match std::mem::replace(key, Pending::Nothing) {
+                Pending::Nothing => {
+                    *key = check_key(node, entries, seen, self.diagnostics).map_or(Pending::Passed, Pending::Key);
+                }
+                Pending::Passed => {}
+                Pending::Key(key) => entries.push(Entry { key, value: node }),
             },
         }
         Ok(())
@@ -253,45 +260,3 @@ impl Builder<'_> {
         self.text.get(span.start..span.end).unwrap_or("")
     }
 }
-
-/// The key of a map, or `None` when its value is to be passed over.
-fn check_key(
-    node: Node,
-    entries: &[Entry],
-    seen: &mut HashSet<Arc<str>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Key> {
-    let span = node.span;
-    let Content::Scalar(scalar) = node.content else {
-        let braces = matches!(node.content, Content::Map(_));
-        let help = if braces { "quote a value that starts with `{{`: \"{{ name }}\"" } else { "" };
-        diagnostics.push(Diagnostic::new(span, "a key must be a text").help(help));
-        return None;
-    };
-    let text = scalar.text;
-    if &*text == SecretRef::MARK {
-        diagnostics.push(
-            Diagnostic::new(span, format!("`{text}` cannot be written as a key"))
-                .help("a secret is written \"{{ secret('name') }}\""),
-        );
-        return None;
-    }
-    if &*text == "<<" && scalar.plain {
-        diagnostics
-            .push(Diagnostic::new(span, "`<<` merges maps, which YAML 1.2 does not know").help("write the keys out"));
-        return None;
-    }
-    if !seen.insert(Arc::clone(&text)) {
-        let mut diagnostic =
-            Diagnostic::new(span, format!("the key {} is there twice", shown(&text))).help("remove one of the two");
-        if let Some(first) = entries.iter().find(|entry| entry.key.text == text) {
-            diagnostic = diagnostic.note(first.key.span, "it is here first");
-        }
-        diagnostics.push(diagnostic);
-        return None;
-    }
-    Some(Key { text, span })
-}
-
-#[cfg(test)]
-mod tests;

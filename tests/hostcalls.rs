@@ -36,7 +36,7 @@ struct Fixture {
     calls: Vec<Call>,
     /// The answer, one reply a call.
     replies: Vec<Value>,
-    /// What files must look like afterwards.
+    /// What files must look like afterwards; a `*` in a name stands for what only the host can know, and one file has it.
     #[serde(default)]
     after: BTreeMap<String, After>,
 }
@@ -150,13 +150,12 @@ fn run(engine: &dyn Engine, fixture: &Fixture, problems: &mut Vec<String>) {
     for fault in &fixture.faults {
         LabHost::open(host).break_(*fault).unwrap();
     }
-    let before: BTreeMap<&String, Vec<u8>> =
-        fixture.after.keys().map(|name| (name, fs::read(host.join(name)).unwrap_or_default())).collect();
+    let before: BTreeMap<&String, Vec<u8>> = fixture.after.keys().map(|name| (name, content(host, name))).collect();
     let batch = Batch { id: 1, nonce: Nonce("5a".repeat(32)), calls: fixture.calls.clone() };
     let replies = serde_json::to_value(engine.replies(host, fixture.access, &batch).replies).unwrap();
     compare("replies", &Value::from(fixture.replies.clone()), &replies, problems);
     for (name, after) in &fixture.after {
-        let bytes = fs::read(host.join(name)).unwrap_or_default();
+        let bytes = content(host, name);
         let text = String::from_utf8_lossy(&bytes);
         let lacking = after.has.iter().filter(|part| !text.contains(part.as_str()));
         problems.extend(lacking.map(|part| format!("{name} lacks `{part}`:\n{text}")));
@@ -166,6 +165,17 @@ fn run(engine: &dyn Engine, fixture: &Fixture, problems: &mut Vec<String>) {
             problems.push(format!("{name} has changed:\n{text}"));
         }
     }
+}
+
+/// What a file of the host holds; nothing where there is none.
+fn content(host: &Path, name: &str) -> Vec<u8> {
+    let Some((head, tail)) = name.split_once('*') else { return fs::read(host.join(name)).unwrap_or_default() };
+    let (folder, head) = head.rsplit_once('/').unwrap();
+    let Ok(entries) = fs::read_dir(host.join(folder)) else { return Vec::new() };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let found: Vec<String> = names.filter(|name| name.starts_with(head) && name.ends_with(tail)).collect();
+    assert!(found.len() < 2, "several files are {name}: {found:?}");
+    found.first().map(|name| fs::read(host.join(folder).join(name)).unwrap()).unwrap_or_default()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -165,7 +165,7 @@ function Get-Code($hresult) {
         '800F(081F|090[67]|0954)' { return 'source_missing' }
         '800700(70|27)' { return 'disk_full' }
         '80070BC[29]' { return 'reboot_pending' }
-        '80070(00[23]|490|534)' { return 'unknown' }
+        '80070(00[23]|490|520|534)' { return 'unknown' }
         default { return 'failed' }
     }
 }

@@ -11,7 +11,8 @@ mod serve;
 mod view;
 mod was;
 
-pub use commit::{Commit, Interference, commit, parse};
+pub use commit::{Attempt, Commit, Interference, attempt, commit, overtaken, parse};
+pub use edit::Editing;
 pub use http_sys::HttpSys;
 pub use keys::{Keys, Unreadable};
 pub use read::{Reading, section};

@@ -10,10 +10,12 @@ use anyhow::Context;
 use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
+use super::Failure;
 use crate::engine::{Dialling, Place, Reach};
 use crate::inventory::Host;
+use crate::lab::pwsh::{Pwsh, PwshError};
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
-use crate::lab::{Answers, HostSpec, Lab, LabHost};
+use crate::lab::{HostSpec, Lab, LabHost};
 use crate::value::SecretValue;
 
 /// Who logs in to lab hosts.
@@ -22,19 +24,46 @@ pub const USER: (&str, &str) = ("LAB", "operator");
 /// Servers that are kept open at a time: each takes a socket, and systems count those.
 const MOST_SERVERS: usize = 256;
 
+/// What answers for the lab's hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LabEngine {
+    /// The lab's own model of Windows
+    #[default]
+    Lab,
+    /// The agent itself, run by the PowerShell 7 on PATH over the same model
+    Pwsh,
+}
+
+impl LabEngine {
+    /// The PowerShell that the engine needs.
+    fn pwsh(self) -> Result<Option<Arc<Pwsh>>, Failure> {
+        if self == LabEngine::Lab {
+            return Ok(None);
+        }
+        Pwsh::find().map(|pwsh| Some(Arc::new(pwsh))).map_err(|error| match error {
+            PwshError::Missing => Failure::input(error.to_string())
+                .hint("install PowerShell 7 (https://aka.ms/powershell), or add its folder to PATH")
+                .hint("leave out `--lab-engine`: the lab's own engine needs no PowerShell"),
+            PwshError::SetUp(_) => Failure::work(error),
+        })
+    }
+}
+
 /// A lab that runs in this process.
 pub struct LabFarm {
     lab: Arc<Lab>,
+    pwsh: Option<Arc<Pwsh>>,
     password: Arc<str>,
     servers: Arc<Mutex<IndexMap<String, WsManServer>>>,
 }
 
 impl LabFarm {
     /// The lab beside an inventory.
-    pub fn open(folder: &Path, hosts: &[Arc<Host>]) -> anyhow::Result<LabFarm> {
+    pub fn open(folder: &Path, hosts: &[Arc<Host>], engine: LabEngine) -> Result<LabFarm, Failure> {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
-        let password = password(folder)?.into();
-        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), password, servers: Arc::default() })
+        let pwsh = engine.pwsh()?;
+        let password = password(folder).map_err(Failure::work)?.into();
+        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), pwsh, password, servers: Arc::default() })
     }
 
     /// The hosts.
@@ -44,19 +73,19 @@ impl LabFarm {
 
     /// Starts the server of one host where it is told to listen.
     pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
-        serve(host, name, &self.password, listen).await
+        serve(host, name, &self.password, self.pwsh.as_deref(), listen).await
     }
 
     /// How each host is reached: its server starts when it is first dialled.
     pub fn reaches(&self) -> BTreeMap<String, Reach> {
         let reach = |name: &str| {
-            let (lab, servers, password) =
-                (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.password));
+            let (lab, servers, password, pwsh) =
+                (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.password), self.pwsh.clone());
             let (host, secret) = (name.to_owned(), Arc::clone(&password));
             let dial = move || -> Dialling {
-                let (lab, servers, password, host) =
-                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&password), host.clone());
-                Box::pin(async move { dial(&lab, &servers, &password, &host).await })
+                let (lab, servers, password, pwsh, host) =
+                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&password), pwsh.clone(), host.clone());
+                Box::pin(async move { dial(&lab, &servers, &password, pwsh.as_deref(), &host).await })
             };
             let password = move || Ok(SecretValue::new(secret.as_ref().to_owned()));
             Reach {
@@ -74,6 +103,7 @@ async fn dial(
     lab: &Lab,
     servers: &Mutex<IndexMap<String, WsManServer>>,
     password: &str,
+    pwsh: Option<&Pwsh>,
     name: &str,
 ) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
@@ -84,7 +114,7 @@ async fn dial(
         servers.retain(|_, server| server.counts().open_shells > 0);
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve(host.clone(), name, password, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let server = serve(host.clone(), name, password, pwsh, SocketAddr::from(([127, 0, 0, 1], 0)));
     let server = server.await.map_err(|error| format!("the lab cannot listen for {name}: {error}"))?;
     let address = server.address();
     servers.insert(name.to_owned(), server);
@@ -92,13 +122,20 @@ async fn dial(
 }
 
 /// Starts the WS-Man server of one lab host.
-async fn serve(host: Arc<dyn Answers>, name: &str, password: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
+async fn serve(
+    host: Arc<LabHost>,
+    name: &str,
+    password: &str,
+    pwsh: Option<&Pwsh>,
+    listen: SocketAddr,
+) -> std::io::Result<WsManServer> {
     let account = |domain: &str| Account {
         domain: domain.to_owned(),
         user: USER.1.to_owned(),
         password: SecretValue::new(password.to_owned()),
     };
-    let settings = Settings { listen, ..Settings::new(&name.to_uppercase()) };
+    let powershell = pwsh.map(|pwsh| pwsh.powershell(&host));
+    let settings = Settings { listen, powershell, ..Settings::new(&name.to_uppercase()) };
     WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0), account("")])), settings).await
 }
 

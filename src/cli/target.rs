@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::farm::Farm;
-use super::lab_farm::{self, LabFarm};
+use super::lab_farm::{self, LabEngine, LabFarm};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
 use crate::inventory::{self, Host, InventoryFiles};
@@ -40,7 +40,7 @@ pub enum Against {
     /// The inventory's hosts themselves.
     Farm,
     /// Their simulated copies, beside the inventory in `.farmhand/lab`.
-    Lab,
+    Lab(LabEngine),
 }
 
 /// The inventory.
@@ -119,12 +119,10 @@ impl Files {
         let mut sources = Sources::new();
         let Loaded { playbook, mut diagnostics } = load(&mut sources, &request);
         let folder = self.playbook.parent().unwrap_or(Path::new(""));
-        let lab = against == Against::Lab;
+        let lab = matches!(against, Against::Lab(_));
         let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
         if let Some(playbook) = &playbook {
-            diagnostics.extend(missing_secrets(&playbook.secrets, |reference| {
-                against == Against::Lab || stores.exists(reference)
-            }));
+            diagnostics.extend(missing_secrets(&playbook.secrets, |reference| lab || stores.exists(reference)));
         }
         match playbook {
             Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores: Arc::new(stores) }),
@@ -142,8 +140,12 @@ impl Target {
     }
 
     fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
-        let open = || LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts());
-        (against == Against::Lab).then(open).transpose().map_err(Failure::work)
+        match against {
+            Against::Farm => Ok(None),
+            Against::Lab(engine) => {
+                LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts(), engine).map(Some)
+            }
+        }
     }
 }
 

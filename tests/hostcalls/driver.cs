@@ -570,6 +570,9 @@ public static class Driver
         catch (Refused error)
         {
             int code = error.HResult & 0xFFFF;
+            var said = error as DirectoryRefused;
+            string data = Regex.Match(said == null ? "" : said.ExtendedErrorMessage, " data ([0-9a-f]+)").Groups[1].Value;
+            if (data != "" && data != "0") code = Convert.ToInt32(data, 16);
             int[] refused = { 1326, 1327, 1328, 1329, 1330, 1331, 1385, 1793, 1907, 1909 };
             if (refused.Contains(code)) throw Stop("logon", error.Message, "0x8007" + code.ToString("X4"));
             throw;

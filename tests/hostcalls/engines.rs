@@ -37,7 +37,7 @@ pub fn engines() -> Vec<Box<dyn Engine>> {
     match StandIns::build() {
         Some(standins) => engines.push(Box::new(standins)),
         None => {
-            missing("FARMHAND_REQUIRE_MONO", "no mcs and mono on PATH, so what stands in for Windows was not compiled")
+            missing("FARMHAND_REQUIRE_MONO", "no mcs and mono on PATH: the stand-ins for Windows were not compiled");
         }
     }
     engines

@@ -29,10 +29,14 @@ namespace Farmhand.Lab
             HResult = hresult;
         }
 
+        // The lab's own word for it.
+        internal string Code { get; private set; }
+
         public static Exception From(Reply refusal)
         {
             string code = refusal["code"].Text, hresult = refusal["hresult"].Text;
-            var refused = new Refused(refusal["text"].Text, hresult == null ? 1 : Convert.ToInt32(hresult, 16));
+            int number = hresult == null ? 1 : Convert.ToInt32(hresult, 16);
+            var refused = new Refused(refusal["text"].Text, number) { Code = code };
             if (hresult == null) refused.Data["code"] = code;
             return refused;
         }

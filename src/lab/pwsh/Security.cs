@@ -177,6 +177,18 @@ namespace Farmhand.Lab
         Sealing = 128,
     }
 
+    // A directory says the same to everybody, and why in its diagnostic.
+    public sealed class DirectoryRefused : Refused
+    {
+        public string ExtendedErrorMessage { get; private set; }
+
+        public DirectoryRefused(string text, int code) : base(text, unchecked((int)0x8007052E))
+        {
+            ExtendedErrorMessage = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data "
+                + code.ToString("x") + ", v4563";
+        }
+    }
+
     // One logon: a bind to a directory, or to the computer's own accounts.
     [StandsFor("DirectoryServices.DirectoryEntry")]
     public sealed class DirectoryEntry : IDisposable
@@ -198,8 +210,16 @@ namespace Farmhand.Lab
             {
                 throw new Refused("Unknown error", unchecked((int)0x80005000));
             }
-            Door.Write("{\"write\":\"test_logon\",\"account\":" + Door.Quote(Username) + ",\"password\":{\"plain\":"
-                + Door.Quote(Password) + "}}");
+            try
+            {
+                Door.Write("{\"write\":\"test_logon\",\"account\":" + Door.Quote(Username) + ",\"password\":{\"plain\":"
+                    + Door.Quote(Password) + "}}");
+            }
+            catch (Refused refused)
+            {
+                if (refused.Code != "logon" || path.StartsWith("WinNT://")) throw;
+                throw new DirectoryRefused(refused.Message, refused.HResult & 0xFFFF);
+            }
         }
 
         public void Dispose()

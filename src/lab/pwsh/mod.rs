@@ -12,8 +12,7 @@
 //!
 //! Known to differ from Windows: an attribute inherited by an element that is written at a location too reads as `set`
 //! (Microsoft.Web.Administration does not tell them apart); web.config files are not committed; access lists are
-//! forgotten; connections are not reset around a change. Writes are counted where they reach the model, not as host
-//! calls.
+//! forgotten. Of the calls only writes are counted, and where they reach the model, not as host calls.
 
 mod door;
 mod markup;

@@ -15,7 +15,7 @@ foreach ($type in [Farmhand.Lab.Door].Assembly.GetTypes()) {
     }
 }
 $PSVersionTable['PSVersion'] = [version]([Farmhand.Lab.Door]::Facts()['powershell'].Text)
-Remove-Variable table, type, mark
+Remove-Variable table, type, mark -ErrorAction Ignore
 
 function Get-Culture {
     [pscustomobject]@{ Name = [Farmhand.Lab.Door]::Facts()['culture'].Text }

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test stops where it cannot be set up")]
-
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,7 +1,7 @@
 //! Stories: what a user does, end to end, against the lab; and the README, which is one.
 //!
 //! A story is a Markdown file under `tests/stories`. Each of its console blocks runs in one temporary folder, in order:
-//! a line `$ command` is run by the shell, the lines below it are what it prints. `[..]` stands for any text in a line,
+//! a line `$ command` is run by the shell with the lines `> more` that follow it, the lines below it are what it prints. `[..]` stands for any text in a line,
 //! a line `...` for any lines, `[exit 3]` for an exit code other than 0. `UPDATE=1` writes what was printed.
 
 #![allow(
@@ -58,9 +58,10 @@ fn tell(file: &Path) -> Option<String> {
                 step.line,
                 step.command
             );
+            let typed = step.command.replace('\n', "\n> ");
             updated = updated.replacen(
-                &format!("$ {}\n{}", step.command, lines(&expected)),
-                &format!("$ {}\n{}", step.command, lines(&printed)),
+                &format!("$ {}\n{}", typed, lines(&expected)),
+                &format!("$ {}\n{}", typed, lines(&printed)),
                 1,
             );
         }
@@ -87,6 +88,9 @@ fn steps(text: &str) -> Vec<Step> {
             _ => match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => {
                     steps.push(Step { line: number + 1, command: command.to_owned(), expected: Vec::new() });
+                }
+                (None, Some(step)) if line.starts_with("> ") && step.expected.is_empty() => {
+                    step.command = format!("{}\n{}", step.command, &line[2..]);
                 }
                 (None, Some(step)) => step.expected.push(line.to_owned()),
                 (None, None) => {}

@@ -46,28 +46,26 @@ fn tell(file: &Path) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     copy(Path::new("playbooks"), &folder.path().join("playbooks"));
     let mut wrong = String::new();
-    let mut updated = text.clone();
+    let mut updated: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut moved = 0;
     for step in steps(&text) {
         let printed = run(&step.command, folder.path());
-        if !matches(&step.expected, &printed) {
-            let (expected, printed) = (step.expected.join("\n"), printed.join("\n"));
-            let _ = writeln!(
-                wrong,
-                "{}:{}: $ {}\n--- expected\n{expected}\n--- printed\n{printed}",
-                file.display(),
-                step.line,
-                step.command
-            );
-            let typed = step.command.replace('\n', "\n> ");
-            updated = updated.replacen(
-                &format!("$ {}\n{}", typed, lines(&expected)),
-                &format!("$ {}\n{}", typed, lines(&printed)),
-                1,
-            );
+        if matches(&step.expected, &printed) {
+            continue;
         }
+        let (file, line, expected) = (file.display(), step.line, step.expected.join("\n"));
+        let command = &step.command;
+        let _ = writeln!(
+            wrong,
+            "{file}:{line}: $ {command}\n--- expected\n{expected}\n--- printed\n{}",
+            printed.join("\n")
+        );
+        let from = (line + command.lines().count() - 1).saturating_add_signed(moved);
+        moved += printed.len().cast_signed() - step.expected.len().cast_signed();
+        updated.splice(from..from + step.expected.len(), printed);
     }
-    if std::env::var_os("UPDATE").is_some() && updated != text {
-        fs::write(file, updated).unwrap();
+    if std::env::var_os("UPDATE").is_some() && !wrong.is_empty() {
+        fs::write(file, lines(&updated.join("\n"))).unwrap();
         return None;
     }
     (!wrong.is_empty()).then_some(wrong)

@@ -29,11 +29,28 @@ pub const PASSWORD: &str = "secrets/lab-operator";
 /// Servers that are kept open at a time: each takes a socket, and systems count those.
 const MOST_SERVERS: usize = 256;
 
+/// Servers by host.
+type Servers = IndexMap<String, Dialled>;
+
+/// A server, and how many processes it had started when it was last dialled.
+struct Dialled {
+    server: WsManServer,
+    commands: u64,
+}
+
+impl Dialled {
+    /// Whether the conversation that it was dialled for is over.
+    fn is_over(&self) -> bool {
+        let counts = self.server.counts();
+        counts.commands > self.commands && counts.open_shells == 0
+    }
+}
+
 /// A lab that runs in this process.
 pub struct LabFarm {
     lab: Arc<Lab>,
     stores: Arc<Stores>,
-    servers: Arc<Mutex<IndexMap<String, WsManServer>>>,
+    servers: Arc<Mutex<Servers>>,
 }
 
 impl LabFarm {
@@ -78,22 +95,23 @@ impl LabFarm {
 /// The address of a host's server, started where it does not run yet.
 async fn dial(
     lab: &Lab,
-    servers: &Mutex<IndexMap<String, WsManServer>>,
+    servers: &Mutex<Servers>,
     stores: &Stores,
     name: &str,
 ) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
-    if let Some(server) = servers.get(name) {
-        return Ok(server.address());
+    if let Some(known) = servers.get_mut(name) {
+        known.commands = known.server.counts().commands;
+        return Ok(known.server.address());
     }
     if servers.len() >= MOST_SERVERS {
-        servers.retain(|_, server| server.counts().open_shells > 0);
+        servers.retain(|_, known| !known.is_over());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
     let server = serve(host.clone(), name, stores, SocketAddr::from(([127, 0, 0, 1], 0)));
     let server = server.await.map_err(|error| format!("the lab cannot listen for {name}: {error}"))?;
     let address = server.address();
-    servers.insert(name.to_owned(), server);
+    servers.insert(name.to_owned(), Dialled { server, commands: 0 });
     Ok(address)
 }
 

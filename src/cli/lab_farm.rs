@@ -93,12 +93,7 @@ impl LabFarm {
 }
 
 /// The address of a host's server, started where it does not run yet.
-async fn dial(
-    lab: &Lab,
-    servers: &Mutex<Servers>,
-    stores: &Stores,
-    name: &str,
-) -> Result<SocketAddr, String> {
+async fn dial(lab: &Lab, servers: &Mutex<Servers>, stores: &Stores, name: &str) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
     if let Some(known) = servers.get_mut(name) {
         known.commands = known.server.counts().commands;

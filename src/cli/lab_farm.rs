@@ -1,69 +1,69 @@
 //! The simulated farm of `--lab`: a lab host for each host of the inventory, reached over loopback sockets.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
 use super::Failure;
+use super::lab_engine::LabEngine;
 use crate::engine::{Dialling, Place, Reach};
 use crate::inventory::Host;
-use crate::lab::pwsh::{Pwsh, PwshError};
+use crate::lab::pwsh::Pwsh;
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
 use crate::lab::{HostSpec, Lab, LabHost};
-use crate::value::SecretValue;
+use crate::secret::Stores;
+use crate::value::{SecretRef, Store};
 
 /// Who logs in to lab hosts.
 pub const USER: (&str, &str) = ("LAB", "operator");
 
+/// The operator's password, which the lab makes up like any other secret.
+fn operator() -> SecretRef {
+    SecretRef { store: Store::Age, name: "lab-operator".to_owned(), fingerprint: None }
+}
+
+/// The file of the operator's password below the lab's folder.
+pub const PASSWORD: &str = "secrets/lab-operator";
+
 /// Servers that are kept open at a time: each takes a socket, and systems count those.
 const MOST_SERVERS: usize = 256;
 
-/// What answers for the lab's hosts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LabEngine {
-    /// The lab's own model of Windows
-    #[default]
-    Lab,
-    /// The agent itself, run by the PowerShell 7 on PATH over the same model
-    Pwsh,
+/// Servers by host.
+type Servers = IndexMap<String, Dialled>;
+
+/// A server, and how many processes it had started when it was last dialled.
+struct Dialled {
+    server: WsManServer,
+    commands: u64,
 }
 
-impl LabEngine {
-    /// The PowerShell that the engine needs.
-    fn pwsh(self) -> Result<Option<Arc<Pwsh>>, Failure> {
-        if self == LabEngine::Lab {
-            return Ok(None);
-        }
-        Pwsh::find().map(|pwsh| Some(Arc::new(pwsh))).map_err(|error| match error {
-            PwshError::Missing => Failure::input(error.to_string())
-                .hint("install PowerShell 7 (https://aka.ms/powershell), or add its folder to PATH")
-                .hint("leave out `--lab-engine`: the lab's own engine needs no PowerShell"),
-            PwshError::SetUp(_) => Failure::work(error),
-        })
+impl Dialled {
+    /// Whether the conversation that it was dialled for is over.
+    fn is_over(&self) -> bool {
+        let counts = self.server.counts();
+        counts.commands > self.commands && counts.open_shells == 0
     }
 }
 
 /// A lab that runs in this process.
 pub struct LabFarm {
     lab: Arc<Lab>,
+    stores: Arc<Stores>,
     pwsh: Option<Arc<Pwsh>>,
-    password: Arc<str>,
-    servers: Arc<Mutex<IndexMap<String, WsManServer>>>,
+    servers: Arc<Mutex<Servers>>,
 }
 
 impl LabFarm {
     /// The lab beside an inventory.
     pub fn open(folder: &Path, hosts: &[Arc<Host>], engine: LabEngine) -> Result<LabFarm, Failure> {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
+        let stores = Arc::new(Stores::lab(folder));
         let pwsh = engine.pwsh()?;
-        let password = password(folder).map_err(Failure::work)?.into();
-        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), pwsh, password, servers: Arc::default() })
+        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, pwsh, servers: Arc::default() })
     }
 
     /// The hosts.
@@ -73,21 +73,20 @@ impl LabFarm {
 
     /// Starts the server of one host where it is told to listen.
     pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
-        serve(host, name, &self.password, self.pwsh.as_deref(), listen).await
+        serve(host, name, &self.stores, self.pwsh.as_deref(), listen).await
     }
 
     /// How each host is reached: its server starts when it is first dialled.
     pub fn reaches(&self) -> BTreeMap<String, Reach> {
         let reach = |name: &str| {
-            let (lab, servers, password, pwsh) =
-                (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.password), self.pwsh.clone());
-            let (host, secret) = (name.to_owned(), Arc::clone(&password));
+            let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
+            let (host, own, pwsh) = (name.to_owned(), Arc::clone(&stores), self.pwsh.clone());
             let dial = move || -> Dialling {
-                let (lab, servers, password, pwsh, host) =
-                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&password), pwsh.clone(), host.clone());
-                Box::pin(async move { dial(&lab, &servers, &password, pwsh.as_deref(), &host).await })
+                let (lab, servers, stores, pwsh, host) =
+                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), pwsh.clone(), host.clone());
+                Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
             };
-            let password = move || Ok(SecretValue::new(secret.as_ref().to_owned()));
+            let password = move || own.value(&operator()).map_err(|error| error.to_string());
             Reach {
                 place: Place::Dialled(Arc::new(dial)),
                 user: format!("{}\\{}", USER.0, USER.1),
@@ -101,23 +100,24 @@ impl LabFarm {
 /// The address of a host's server, started where it does not run yet.
 async fn dial(
     lab: &Lab,
-    servers: &Mutex<IndexMap<String, WsManServer>>,
-    password: &str,
+    servers: &Mutex<Servers>,
+    stores: &Stores,
     pwsh: Option<&Pwsh>,
     name: &str,
 ) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
-    if let Some(server) = servers.get(name) {
-        return Ok(server.address());
+    if let Some(known) = servers.get_mut(name) {
+        known.commands = known.server.counts().commands;
+        return Ok(known.server.address());
     }
     if servers.len() >= MOST_SERVERS {
-        servers.retain(|_, server| server.counts().open_shells > 0);
+        servers.retain(|_, known| !known.is_over());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve(host.clone(), name, password, pwsh, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let server = serve(host.clone(), name, stores, pwsh, SocketAddr::from(([127, 0, 0, 1], 0)));
     let server = server.await.map_err(|error| format!("the lab cannot listen for {name}: {error}"))?;
     let address = server.address();
-    servers.insert(name.to_owned(), server);
+    servers.insert(name.to_owned(), Dialled { server, commands: 0 });
     Ok(address)
 }
 
@@ -125,41 +125,26 @@ async fn dial(
 async fn serve(
     host: Arc<LabHost>,
     name: &str,
-    password: &str,
+    stores: &Stores,
     pwsh: Option<&Pwsh>,
     listen: SocketAddr,
 ) -> std::io::Result<WsManServer> {
-    let account = |domain: &str| Account {
-        domain: domain.to_owned(),
-        user: USER.1.to_owned(),
-        password: SecretValue::new(password.to_owned()),
+    let account = |domain: &str| -> std::io::Result<Account> {
+        let password = stores.value(&operator()).map_err(std::io::Error::other)?;
+        Ok(Account { domain: domain.to_owned(), user: USER.1.to_owned(), password })
     };
     let powershell = pwsh.map(|pwsh| pwsh.powershell(&host));
     let settings = Settings { listen, powershell, ..Settings::new(&name.to_uppercase()) };
-    WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0), account("")])), settings).await
+    WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0)?, account("")?])), settings).await
 }
 
 /// What a host of the inventory is in the lab.
 fn spec(host: &Host) -> HostSpec {
-    HostSpec::new(&host.name, host.lab_windows.as_deref().unwrap_or("2019"))
+    let windows = host.lab.windows.as_deref().unwrap_or("2019");
+    HostSpec { certificates: host.lab.certificates.clone(), ..HostSpec::new(&host.name, windows) }
 }
 
 /// The folder of the lab beside an inventory.
 pub fn folder(inventory: &Path) -> PathBuf {
     inventory.parent().unwrap_or(Path::new("")).join(".farmhand").join("lab")
-}
-
-/// The password of the lab's operator, made once.
-fn password(folder: &Path) -> anyhow::Result<String> {
-    let path = folder.join("operator.password");
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let password = crate::engine::nonce().context("the system has no randomness to give")?.0;
-            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-            fs::write(&path, &password).with_context(|| format!("{} cannot be written", path.display()))?;
-            Ok(password)
-        }
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
-    }
 }

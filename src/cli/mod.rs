@@ -6,6 +6,7 @@ mod audit;
 mod failure;
 mod farm;
 mod lab;
+mod lab_engine;
 mod lab_farm;
 mod plan;
 mod progress;
@@ -18,7 +19,7 @@ mod validate;
 use clap::{Parser, Subcommand};
 
 pub use failure::{Exit, Failure};
-use lab_farm::LabEngine;
+use lab_engine::LabEngine;
 pub use target::Against;
 pub use ui::Ui;
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::farm::Farm;
-use super::lab_farm::{self, LabEngine, LabFarm};
+use super::lab_engine::LabEngine;
+use super::lab_farm::{self, LabFarm};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
 use crate::inventory::{self, Host, InventoryFiles};
@@ -140,12 +141,8 @@ impl Target {
     }
 
     fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
-        match against {
-            Against::Farm => Ok(None),
-            Against::Lab(engine) => {
-                LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts(), engine).map(Some)
-            }
-        }
+        let Against::Lab(engine) = against else { return Ok(None) };
+        LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts(), engine).map(Some)
     }
 }
 

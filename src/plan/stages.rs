@@ -2,7 +2,7 @@
 
 use super::{Action, HostPlan, PlannedStep, Stage, merge};
 use crate::hostcall::{Refusal, RefusalCode};
-use crate::resource::{Found, Instance, Kind, Problem, Problems, Writes};
+use crate::resource::{Found, Instance, Kind, Phase, Problem, Problems, Writes};
 use crate::value::diff;
 
 /// A resource that a host shall have.
@@ -28,6 +28,15 @@ pub enum Trouble {
         /// What the host said.
         refusal: Refusal,
     },
+    /// The resource can be looked at and not changed.
+    Frozen {
+        /// The resource's number among the host's steps.
+        index: usize,
+        /// Its address.
+        address: String,
+        /// Why not.
+        refusal: Refusal,
+    },
     /// A resource cannot be on this host as it is written.
     Conflict {
         /// The resource's number among the host's steps.
@@ -47,6 +56,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let mut stages: Vec<Stage> = Vec::new();
     let mut open = Open::default();
     let mut troubles = Vec::new();
+    let shared = found.host().ok().and_then(|facts| facts.shared_configuration);
     for (index, step) in wanted.iter().enumerate() {
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let mut problems = Problems::default();
@@ -80,7 +90,14 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
+        let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
+        let commits = open.writes.calls.iter().skip(before).any(|(phase, _)| *phase == Phase::Commit);
+        if let Some(folder) = shared.as_ref().filter(|_| commits) {
+            let text = format!("the host takes its IIS configuration from {folder}, shared with other servers");
+            let refusal = Refusal { code: RefusalCode::SharedConfiguration, text, hresult: None };
+            troubles.push(Trouble::Frozen { index, address: address.clone(), refusal });
+        }
         let place = step.place.to_owned();
         open.steps.push(PlannedStep { index, address, place, action, changes, disturbs });
         open.barrier |= step.kind.barrier;

@@ -14,11 +14,19 @@ foreach ($type in [Farmhand.Lab.Door].Assembly.GetTypes()) {
         $table["System.$($mark.Name)"] = $type
     }
 }
-$PSVersionTable['PSVersion'] = [version]([Farmhand.Lab.Door]::Facts()['powershell'].Text)
 Remove-Variable table, type, mark -ErrorAction Ignore
 
+# A host whose own files are broken must start all the same, to say so when it is asked.
+try {
+    $LabFacts = [Farmhand.Lab.Door]::Facts()
+    $LabCulture = $LabFacts['culture'].Text
+    $PSVersionTable['PSVersion'] = [version]$LabFacts['powershell'].Text
+} catch {
+    $LabCulture = ''
+}
+
 function Get-Culture {
-    [pscustomobject]@{ Name = [Farmhand.Lab.Door]::Facts()['culture'].Text }
+    [pscustomobject]@{ Name = $LabCulture }
 }
 
 function Import-Module([string]$Name) {
@@ -145,14 +153,14 @@ function Install-WindowsFeature {
         return [pscustomobject]@{ Success = $false; RestartNeeded = 'No'; FeatureResult = @() }
     }
     $messages = @($done['messages'].Items | ForEach-Object { [pscustomobject]@{ Text = $_.Text } })
-    $features = foreach ($feature in $done['features'].Items) {
+    $features = @(foreach ($feature in $done['features'].Items) {
         $result = [pscustomobject]@{ Name = $feature.Text; Success = $true; Message = $messages }
         # As ServerManager's results do, it reads as its name.
         $result | Add-Member -MemberType ScriptMethod -Name ToString -Value { $this.Name } -Force -PassThru
         $messages = @()
-    }
+    })
     $restart = if ($done['reboot_needed'].IsTrue) { 'Yes' } else { 'No' }
-    [pscustomobject]@{ Success = $true; RestartNeeded = $restart; FeatureResult = @($features) }
+    [pscustomobject]@{ Success = $true; RestartNeeded = $restart; FeatureResult = $features }
 }
 
 function Restart-Computer([switch]$Force) {

@@ -7,11 +7,12 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+#[allow(dead_code, reason = "each test uses its part of it")]
 mod farm;
 
 use farm::{Farm, steps};
 use farmhand::engine::Status;
-use farmhand::lab::Fault;
+use farmhand::lab::{Fault, HostSpec};
 
 const FEATURES: &str = r#"[["windows_feature", {"names": ["Web-Server", "Web-WebSockets"]}]]"#;
 
@@ -34,4 +35,19 @@ async fn a_host_that_fails_does_not_stop_the_others() {
     assert_eq!(outcomes[0].status, Status::Failed);
     assert_eq!(outcomes[1].status, Status::Changed, "{:?}", outcomes[1].reasons);
     assert!(outcomes[0].reasons[0].contains("free space"), "{:?}", outcomes[0].reasons);
+}
+
+#[tokio::test]
+async fn a_new_site_is_as_desired_whatever_the_defaults_of_the_server_are() {
+    let farm = Farm::of(&[HostSpec { iis: true, ..HostSpec::new("web01", "2019") }]);
+    // A host that nobody has spoken to has no files yet.
+    assert!(farm.plan("web01", steps("[]")).await.looked.is_ok());
+    let file = farm.host("web01").folder().path("C/Windows/System32/inetsrv/config/applicationHost.config");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("<siteDefaults>"), "{text}");
+    let otherwise = "<siteDefaults serverAutoStart=\"false\">";
+    std::fs::write(&file, text.replace("<siteDefaults>", otherwise)).unwrap();
+    let site = r#"[["iis_site", {"name": "Chat", "auto_start": true, "state": "started"}]]"#;
+    let outcomes = farm.apply(&[("web01", steps(site))]).await;
+    assert_eq!(outcomes[0].status, Status::Changed, "{:?}", outcomes[0].reasons);
 }

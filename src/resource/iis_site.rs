@@ -136,10 +136,12 @@ impl IisSite {
         let runs = self.auto_start.unwrap_or(self.state == Some(SiteState::Started));
         let taken = found.config(&sites()).ok().flatten();
         let id = self.id.unwrap_or_else(|| free_id(&self.name, taken.as_ref()));
-        let mut site = vec![plain("name", self.name.clone()), plain("id", id.to_string())];
-        if !runs {
-            site.push(plain("serverAutoStart", "false".to_owned()));
-        }
+        // Said in any case: the server's defaults for sites may be otherwise.
+        let site = vec![
+            plain("name", self.name.clone()),
+            plain("id", id.to_string()),
+            plain("serverAutoStart", runs.to_string()),
+        ];
         let mut application = vec![plain("path", "/".to_owned())];
         application.extend(self.pool.iter().map(|pool| plain("applicationPool", pool.clone())));
         let folder = vec![plain("path", "/".to_owned()), plain("physicalPath", path)];

@@ -1,7 +1,8 @@
 //! The stages of a host's plan.
 
+use super::replay::replay;
 use super::{Action, HostPlan, PlannedStep, Stage, merge};
-use crate::hostcall::{Refusal, RefusalCode};
+use crate::hostcall::{Answer, Read, Refusal, RefusalCode, Write};
 use crate::resource::{Found, Instance, Kind, Problem, Problems, Writes};
 use crate::value::diff;
 
@@ -41,13 +42,16 @@ pub enum Trouble {
 
 /// Plans a host: what differs, and what to do about it.
 ///
+/// Each step is planned from what the steps before it leave behind, so that all together do what they do one by one.
 /// What comes after a barrier that changes something is planned from what was read before it, which may well change;
 /// IIS not being there yet is then no trouble.
 pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec<Trouble>) {
     let mut stages: Vec<Stage> = Vec::new();
     let mut open = Open::default();
     let mut troubles = Vec::new();
+    let mut answers: Option<Vec<(Read, Answer)>> = None;
     for (index, step) in wanted.iter().enumerate() {
+        let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let mut problems = Problems::default();
         step.resource.conflicts(found, &mut problems);
@@ -80,7 +84,12 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
+        let planned = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
+        let calls = open.writes.calls.get(planned..).unwrap_or_default();
+        if index + 1 < wanted.len() && calls.iter().any(|(_, write)| matches!(write, Write::IisCommit { .. })) {
+            answers = Some(replay(found.answers(), calls));
+        }
         let place = step.place.to_owned();
         open.steps.push(PlannedStep { index, address, place, action, changes, disturbs });
         open.barrier |= step.kind.barrier;

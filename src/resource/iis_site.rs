@@ -20,7 +20,8 @@ mirrored! {
         own {
             /// The site's name.
             name: String,
-            /// Whether the site runs. `absent` removes it and leaves its files.
+            /// Whether the site runs, and starts with the server unless `auto_start` says otherwise.
+            /// `absent` removes it and leaves its files.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             state: Option<SiteState>,
             /// The application pool of its root application.
@@ -179,6 +180,10 @@ impl Resource for IisSite {
         let properties = value.as_object().into_iter().flatten().map(|(property, _)| property.clone());
         let object = format!("iis_site/{}", self.name);
         let mut claims: Vec<Claim> = properties.map(|property| Claim { object: object.clone(), property }).collect();
+        // A state says whether the site starts with the server too, where nothing else does.
+        if matches!(self.state, Some(SiteState::Started | SiteState::Stopped)) && self.auto_start.is_none() {
+            claims.push(Claim { object: object.clone(), property: "auto_start".to_owned() });
+        }
         let places = self.bindings.iter().flatten().filter_map(Binding::place);
         claims.extend(places.map(|(protocol, endpoint)| Claim {
             object: format!("binding {protocol} {endpoint}"),

@@ -1,6 +1,8 @@
 //! Lab hosts behind a door without a wire.
 
+pub mod canary;
 pub mod drift;
+pub mod recorder;
 pub mod written;
 
 use std::sync::Arc;

@@ -15,15 +15,14 @@
 mod farm;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
 use farm::canary::Canaries;
 use farm::recorder::Recorder;
+use farm::serving::{farmhand, inventory, serve};
 use farm::written::example;
 use farmhand::hostcall::answer::Certificate;
 use farmhand::lab::{HostSpec, Lab, issued_by_lab};
@@ -31,7 +30,6 @@ use farmhand::resource::KINDS;
 use farmhand::value::SecretRef;
 use serde_json::Value;
 
-const FARMHAND: &str = env!("CARGO_BIN_EXE_farmhand");
 const HOST: &str = "web01";
 
 /// A working folder, the canaries in it, and all that was said so far.
@@ -62,12 +60,6 @@ fn playbook() -> String {
         steps.push_str(&format!("      - {}:\n{lines}", kind.name));
     }
     format!("plays:\n  - name: All kinds\n    hosts: web\n    steps:\n{steps}")
-}
-
-fn inventory(port: u16) -> String {
-    let connection = "{ via: winrm, user: 'LAB\\operator', password: \"{{ secret('connection') }}\" }";
-    let host = format!("{HOST}: {{ address: 127.0.0.1, connection: {{ port: {port} }} }}");
-    format!("groups:\n  web:\n    hosts:\n      {host}\n    connection: {connection}\n")
 }
 
 impl Mine {
@@ -113,21 +105,17 @@ impl Mine {
         }
     }
 
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(FARMHAND);
-        command.args(line.split_whitespace()).current_dir(self.folder.path()).env_clear();
-        command.env("HOME", self.folder.path()).env("FARMHAND_IDENTITY", self.path("identity"));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
     /// Runs farmhand, keeps what it says and what the system shows of its processes, and gives its exit code.
     fn run(&mut self, line: &str, input: Option<&str>) -> i32 {
-        let mut child = self.command(line).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.unwrap_or_default().as_bytes()).unwrap();
+        let mut child = farmhand(self.folder.path(), line).spawn().unwrap();
         let pid = child.id();
+        let mut arguments = vec![arguments_below(pid)];
+        // The system shows them a moment after the process has started.
+        while arguments.concat().is_empty() && child.try_wait().unwrap().is_none() {
+            arguments.push(arguments_below(pid));
+        }
+        child.stdin.take().unwrap().write_all(input.unwrap_or_default().as_bytes()).unwrap();
         let waiting = std::thread::spawn(move || child.wait_with_output().unwrap());
-        let mut arguments = Vec::new();
         while !waiting.is_finished() {
             arguments.push(arguments_below(pid));
             std::thread::sleep(Duration::from_millis(5));
@@ -178,35 +166,13 @@ fn arguments_below(pid: u32) -> Vec<u8> {
     bytes
 }
 
-/// A lab that serves until it is dropped.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = (self.0.kill(), self.0.wait());
-    }
-}
-
-/// Serves the lab at a free port.
-fn serve(mine: &Mine) -> (Serving, SocketAddr) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    mine.write("inventory.yml", &inventory(free.port()));
-    let mut child = mine.command(&format!("lab serve --port {}", free.port())).spawn().unwrap();
-    let mut news = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("serving") {
-        line.clear();
-        assert!(news.read_line(&mut line).unwrap() > 0, "the lab does not serve");
-    }
-    (Serving(child), free)
-}
-
 #[test]
 fn no_secret_is_told() {
     let mut mine = Mine::new();
-    let (serving, server) = serve(&mine);
+    mine.write("inventory.yml", &inventory(HOST, 5985));
+    let (serving, server) = serve(mine.folder.path());
     let recorder = Recorder::before(server);
-    mine.write("inventory.yml", &inventory(recorder.address.port()));
+    mine.write("inventory.yml", &inventory(HOST, recorder.address.port()));
     mine.expect(0, "validate site.yml -vvvv");
     mine.expect(0, "validate site.yml --json");
     mine.expect(0, "plan site.yml --diff -vvvv");
@@ -235,7 +201,7 @@ fn no_secret_is_told() {
     mine.expect(4, "apply site.yml --yes --json -vvvv");
     mine.expect(0, "--lab apply site.yml --yes -vvvv");
     mine.expect(0, "--lab audit site.yml --json -vvvv");
-    let wire = recorder.bytes();
+    let wire = [recorder.up(), recorder.down()].concat();
     assert!(wire.len() > 50_000, "only {} bytes were recorded", wire.len());
     assert!(wire.windows(12).any(|window| window == b"POST /wsman "), "what was recorded is no WinRM");
     assert_eq!(mine.found(&wire), Vec::<String>::new());
@@ -251,8 +217,8 @@ fn a_canary_that_is_told_is_found(mine: &mut Mine, wire: &[u8]) {
     mine.write("evidence/report.html", &encoded(&utf16));
     assert_eq!(mine.found(wire), ["`planted` in evidence/report.html"]);
     fs::remove_file(mine.path("evidence/report.html")).unwrap();
-    let argument = value.replace(char::is_whitespace, "");
-    mine.run(&format!("validate {argument}"), None);
+    // This one waits for its input, and so is there to be looked at.
+    mine.run(&format!("secret set {value}"), Some("value"));
     let found = mine.found(wire).concat();
     assert!(found.contains("the arguments of") && found.contains("the news of"), "{found}");
 }

@@ -3,6 +3,7 @@
 pub mod canary;
 pub mod drift;
 pub mod recorder;
+pub mod serving;
 pub mod written;
 
 use std::sync::Arc;

@@ -8,31 +8,37 @@ use std::thread;
 /// A proxy before a server.
 pub struct Recorder {
     pub address: SocketAddr,
-    seen: Arc<Mutex<Vec<u8>>>,
+    up: Arc<Mutex<Vec<u8>>>,
+    down: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Recorder {
     pub fn before(server: SocketAddr) -> Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&seen);
+        let recorder = Recorder { address, up: Arc::default(), down: Arc::default() };
+        let (all_up, all_down) = (Arc::clone(&recorder.up), Arc::clone(&recorder.down));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 // A server that is down resets who comes.
                 let Ok(server) = TcpStream::connect(server) else { continue };
                 let (up, down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let (record_up, record_down) = (Arc::clone(&shared), Arc::clone(&shared));
+                let (record_up, record_down) = (Arc::clone(&all_up), Arc::clone(&all_down));
                 thread::spawn(move || pass(up, server, &record_up));
                 thread::spawn(move || pass(down, client, &record_down));
             }
         });
-        Recorder { address, seen }
+        recorder
     }
 
-    /// All bytes of both directions.
-    pub fn bytes(&self) -> Vec<u8> {
-        self.seen.lock().unwrap().clone()
+    /// All bytes towards the server.
+    pub fn up(&self) -> Vec<u8> {
+        self.up.lock().unwrap().clone()
+    }
+
+    /// All bytes from it.
+    pub fn down(&self) -> Vec<u8> {
+        self.down.lock().unwrap().clone()
     }
 }
 

@@ -53,8 +53,8 @@ fn a_run_without_changes_keeps_to_its_budget() {
     let playbook = fs::read_to_string("playbooks/signalr-farm.yml").unwrap();
     let folder = folder(&playbook, "web01", 5985);
     let folder = folder.path();
-    fs::create_dir_all(folder.join(".farmhand/lab")).unwrap();
-    fs::write(folder.join(".farmhand/lab/operator.password"), PASSWORD).unwrap();
+    fs::create_dir_all(folder.join(".farmhand/lab/secrets")).unwrap();
+    fs::write(folder.join(".farmhand/lab/secrets/lab-operator"), PASSWORD).unwrap();
     let (_serving, server) = serve(folder);
     let apply = || -> (Value, Recorder) {
         let recorder = Recorder::before(server);

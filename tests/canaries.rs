@@ -81,7 +81,7 @@ impl Mine {
         }
         let password = mine.canaries.hatch("connection");
         mine.run("secret set connection", Some(&password));
-        mine.write(".farmhand/lab/operator.password", &password);
+        mine.write(".farmhand/lab/secrets/lab-operator", &password);
         mine.certificates();
         mine
     }
@@ -153,7 +153,7 @@ impl Mine {
 /// Where the lab itself keeps passwords: its accounts as Windows' directory, its store of secrets.
 fn is_the_labs_own(file: &str) -> bool {
     let lab = file.strip_prefix(".farmhand/lab/");
-    lab.is_some_and(|it| it == "operator.password" || it.starts_with("secrets/") || it.ends_with("/accounts.toml"))
+    lab.is_some_and(|it| it.starts_with("secrets/") || it.ends_with("/accounts.toml"))
 }
 
 /// The arguments of a process and of those it has started, as everybody on the machine can read them.

@@ -199,7 +199,7 @@ async fn leave_out(farm: &Farm, kind: &'static Kind, properties: &mut Value) -> 
     let troubles = survey.looked.unwrap().troubles;
     let lacking = troubles.iter().map(|(_, trouble)| match trouble {
         Trouble::Conflict { problem, .. } => problem.property.clone(),
-        Trouble::Refused { .. } => panic!("{trouble:?}"),
+        Trouble::Refused { .. } | Trouble::Frozen { .. } => panic!("{trouble:?}"),
     });
     let lacking: Vec<String> = lacking.collect();
     for property in &lacking {

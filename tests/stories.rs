@@ -1,7 +1,7 @@
 //! Stories: what a user does, end to end, against the lab; and the README, which is one.
 //!
 //! A story is a Markdown file under `tests/stories`. Each of its console blocks runs in one temporary folder, in order:
-//! a line `$ command` is run by the shell, the lines below it are what it prints. `[..]` stands for any text in a line,
+//! a line `$ command` is run by the shell with the lines `> more` that follow it, the lines below it are what it prints. `[..]` stands for any text in a line,
 //! a line `...` for any lines, `[exit 3]` for an exit code other than 0. `UPDATE=1` writes what was printed.
 
 #![allow(
@@ -46,27 +46,26 @@ fn tell(file: &Path) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     copy(Path::new("playbooks"), &folder.path().join("playbooks"));
     let mut wrong = String::new();
-    let mut updated = text.clone();
+    let mut updated: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut moved = 0;
     for step in steps(&text) {
         let printed = run(&step.command, folder.path());
-        if !matches(&step.expected, &printed) {
-            let (expected, printed) = (step.expected.join("\n"), printed.join("\n"));
-            let _ = writeln!(
-                wrong,
-                "{}:{}: $ {}\n--- expected\n{expected}\n--- printed\n{printed}",
-                file.display(),
-                step.line,
-                step.command
-            );
-            updated = updated.replacen(
-                &format!("$ {}\n{}", step.command, lines(&expected)),
-                &format!("$ {}\n{}", step.command, lines(&printed)),
-                1,
-            );
+        if matches(&step.expected, &printed) {
+            continue;
         }
+        let (file, line, expected) = (file.display(), step.line, step.expected.join("\n"));
+        let command = &step.command;
+        let _ = writeln!(
+            wrong,
+            "{file}:{line}: $ {command}\n--- expected\n{expected}\n--- printed\n{}",
+            printed.join("\n")
+        );
+        let from = (line + command.lines().count() - 1).saturating_add_signed(moved);
+        moved += printed.len().cast_signed() - step.expected.len().cast_signed();
+        updated.splice(from..from + step.expected.len(), printed);
     }
-    if std::env::var_os("UPDATE").is_some() && updated != text {
-        fs::write(file, updated).unwrap();
+    if std::env::var_os("UPDATE").is_some() && !wrong.is_empty() {
+        fs::write(file, lines(&updated.join("\n"))).unwrap();
         return None;
     }
     (!wrong.is_empty()).then_some(wrong)
@@ -87,6 +86,9 @@ fn steps(text: &str) -> Vec<Step> {
             _ => match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => {
                     steps.push(Step { line: number + 1, command: command.to_owned(), expected: Vec::new() });
+                }
+                (None, Some(step)) if line.starts_with("> ") && step.expected.is_empty() => {
+                    step.command = format!("{}\n{}", step.command, &line[2..]);
                 }
                 (None, Some(step)) => step.expected.push(line.to_owned()),
                 (None, None) => {}

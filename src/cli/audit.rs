@@ -2,6 +2,7 @@
 
 use super::target::{Against, Target};
 use super::{Exit, Failure, Ui};
+use crate::plan::Trouble;
 use crate::report::{Counts, Differences, differences_json, differences_text};
 
 /// Compare what is with what shall be, and change nothing
@@ -21,7 +22,11 @@ pub struct Args {
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let farm = args.target.open(ui, against)?;
-    let surveys = farm.survey(ui)?;
+    let mut surveys = farm.survey(ui)?;
+    for looked in surveys.iter_mut().filter_map(|survey| survey.looked.as_mut().ok()) {
+        // What may not be changed can be looked at all the same.
+        looked.troubles.retain(|(_, trouble)| !matches!(trouble, Trouble::Frozen { .. }));
+    }
     ui.text(&differences_text(&surveys, Differences::Audit, ui.style, |survey| farm.troubles(survey)));
     ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
     let counts = Counts::of(&surveys);

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::lab_farm::{self, LabFarm};
 use super::target::{self, InventoryArg};
 use super::{Exit, Failure, Ui};
-use crate::lab::{Fault, Lab};
+use crate::lab::{Fault, Front, Lab};
 
 /// Serve, break, mend and reset the simulated farm
 ///
@@ -30,9 +30,8 @@ enum Command {
     Serve {
         #[command(flatten)]
         inventory: InventoryArg,
-        /// TCP port of the first host; each further host takes the next one
-        #[arg(long, default_value_t = 55985)]
-        port: u16,
+        #[command(flatten)]
+        ports: Ports,
     },
     /// Forget everything about the lab's hosts
     #[command(after_help = "Examples:\n  farmhand lab reset -i playbooks/inventory.yml")]
@@ -77,7 +76,7 @@ fn fault_help() -> String {
 
 pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
     match args.command {
-        Command::Serve { inventory, port } => serve(ui, &inventory, port),
+        Command::Serve { inventory, ports } => serve(ui, &inventory, ports),
         Command::Reset { inventory } => {
             let folder = lab_farm::folder(&inventory.path());
             Lab::reset(&folder).map_err(Failure::work)?;
@@ -103,7 +102,7 @@ pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
 fn open(ui: Ui, inventory: &InventoryArg) -> Result<LabFarm, Failure> {
     let path = inventory.path();
     let hosts = target::hosts_of(ui, &path)?;
-    LabFarm::open(&lab_farm::folder(&path), &hosts).map_err(Failure::work)
+    Ok(LabFarm::open(&lab_farm::folder(&path), &hosts))
 }
 
 fn named<'f>(farm: &'f LabFarm, host: &str) -> Result<&'f crate::lab::LabHost, Failure> {
@@ -128,32 +127,69 @@ fn calls(ui: Ui, inventory: &InventoryArg) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn serve(ui: Ui, inventory: &InventoryArg, first: u16) -> Result<Exit, Failure> {
+fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports) -> Result<Exit, Failure> {
     let farm = open(ui, inventory)?;
-    let runtime = target::runtime()?;
-    runtime.block_on(async {
-        let mut servers = Vec::new();
+    target::runtime()?.block_on(async {
+        let mut running = Vec::new();
         let mut text = String::from("groups:\n  lab:\n    hosts:\n");
-        for ((name, host), port) in farm.lab().hosts().zip(first..) {
-            let listen = SocketAddr::from(([127, 0, 0, 1], port));
-            let host: Arc<crate::lab::LabHost> = Arc::clone(host);
-            let server = farm.serve(host, name, listen).await;
-            let server = server.map_err(|error| {
-                let failure = Failure::work(anyhow::Error::new(error).context(format!("{name} cannot listen at {listen}")));
-                failure.hint("another first port: --port 56985")
-            })?;
-            text.push_str(&format!("      {name}: {{ address: 127.0.0.1, connection: {{ port: {} }} }}\n", server.address().port()));
-            servers.push(server);
+        let mut fronts = Vec::new();
+        for (index, (name, host)) in (0..).zip(farm.lab().hosts()) {
+            let listen = ports.winrm.at(index)?;
+            let server = farm.serve(host.clone(), name, listen).await.map_err(|error| taken(error, name, listen))?;
+            let port = server.address().port();
+            text.push_str(&format!("      {name}: {{ address: 127.0.0.1, connection: {{ port: {port} }} }}\n"));
+            let listen = ports.http.at(index)?;
+            let front = Front::new(Arc::clone(host));
+            let address = front.serve_at(listen).await.map_err(|error| taken(error, name, listen))?;
+            fronts.push(format!("sites of {name}: curl --connect-to ::{address} http://HOST-NAME/"));
+            running.push((server, front));
         }
         let user = format!("{}\\{}", lab_farm::USER.0, lab_farm::USER.1);
         text.push_str(&format!(
             "    connection: {{ via: winrm, user: '{user}', password: \"{{{{ secret('env:FARMHAND_LAB_PASSWORD') }}}}\" }}\n"
         ));
         ui.raw(&text);
-        let password: PathBuf = farm.lab().folder().join("operator.password");
+        let password: PathBuf = farm.lab().folder().join(lab_farm::PASSWORD);
+        ui.news(&fronts.join("\n"));
         ui.news(&format!("export FARMHAND_LAB_PASSWORD=\"$(cat '{}')\"", password.display()));
-        ui.news(&format!("serving {} hosts; Ctrl-C ends it", servers.len()));
+        ui.news(&format!("serving {} hosts; Ctrl-C ends it", running.len()));
         let _ = tokio::signal::ctrl_c().await;
         Ok(Exit::Ok)
     })
+}
+
+fn taken(error: std::io::Error, host: &str, listen: SocketAddr) -> Failure {
+    let failure = Failure::work(anyhow::Error::new(error).context(format!("{host} cannot listen at {listen}")));
+    failure.hint("other first ports: --port 56985 --http-port 59080")
+}
+
+/// The first TCP ports of the lab's servers; each further host takes the next one.
+#[derive(clap::Args, Clone, Copy)]
+struct Ports {
+    /// TCP port of the first host's WinRM; each further host takes the next one
+    #[arg(long = "port", default_value = "55985")]
+    winrm: FirstPort,
+    /// TCP port of the first host's sites; each further host takes the next one
+    #[arg(long = "http-port", default_value = "58080")]
+    http: FirstPort,
+}
+
+/// The first of a run of TCP ports; 0 lets the system choose each.
+#[derive(Clone, Copy)]
+struct FirstPort(u16);
+
+impl std::str::FromStr for FirstPort {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<FirstPort, Self::Err> {
+        text.parse().map(FirstPort)
+    }
+}
+
+impl FirstPort {
+    fn at(self, index: u16) -> Result<SocketAddr, Failure> {
+        let port = if self.0 == 0 { Some(0) } else { self.0.checked_add(index) };
+        let port = port.ok_or_else(|| Failure::input("there are not enough ports above the first for all hosts"))?;
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
 }

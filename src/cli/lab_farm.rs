@@ -1,12 +1,10 @@
 //! The simulated farm of `--lab`: a lab host for each host of the inventory, reached over loopback sockets.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
@@ -14,27 +12,53 @@ use crate::engine::{Dialling, Place, Reach};
 use crate::inventory::Host;
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
 use crate::lab::{Answers, HostSpec, Lab, LabHost};
-use crate::value::SecretValue;
+use crate::secret::Stores;
+use crate::value::{SecretRef, Store};
 
 /// Who logs in to lab hosts.
 pub const USER: (&str, &str) = ("LAB", "operator");
 
+/// The operator's password, which the lab makes up like any other secret.
+fn operator() -> SecretRef {
+    SecretRef { store: Store::Age, name: "lab-operator".to_owned(), fingerprint: None }
+}
+
+/// The file of the operator's password below the lab's folder.
+pub const PASSWORD: &str = "secrets/lab-operator";
+
 /// Servers that are kept open at a time: each takes a socket, and systems count those.
 const MOST_SERVERS: usize = 256;
+
+/// Servers by host.
+type Servers = IndexMap<String, Dialled>;
+
+/// A server, and how many processes it had started when it was last dialled.
+struct Dialled {
+    server: WsManServer,
+    commands: u64,
+}
+
+impl Dialled {
+    /// Whether the conversation that it was dialled for is over.
+    fn is_over(&self) -> bool {
+        let counts = self.server.counts();
+        counts.commands > self.commands && counts.open_shells == 0
+    }
+}
 
 /// A lab that runs in this process.
 pub struct LabFarm {
     lab: Arc<Lab>,
-    password: Arc<str>,
-    servers: Arc<Mutex<IndexMap<String, WsManServer>>>,
+    stores: Arc<Stores>,
+    servers: Arc<Mutex<Servers>>,
 }
 
 impl LabFarm {
     /// The lab beside an inventory.
-    pub fn open(folder: &Path, hosts: &[Arc<Host>]) -> anyhow::Result<LabFarm> {
+    pub fn open(folder: &Path, hosts: &[Arc<Host>]) -> LabFarm {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
-        let password = password(folder)?.into();
-        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), password, servers: Arc::default() })
+        let stores = Arc::new(Stores::lab(folder));
+        LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, servers: Arc::default() }
     }
 
     /// The hosts.
@@ -44,21 +68,20 @@ impl LabFarm {
 
     /// Starts the server of one host where it is told to listen.
     pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
-        serve(host, name, &self.password, listen).await
+        serve(host, name, &self.stores, listen).await
     }
 
     /// How each host is reached: its server starts when it is first dialled.
     pub fn reaches(&self) -> BTreeMap<String, Reach> {
         let reach = |name: &str| {
-            let (lab, servers, password) =
-                (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.password));
-            let (host, secret) = (name.to_owned(), Arc::clone(&password));
+            let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
+            let (host, own) = (name.to_owned(), Arc::clone(&stores));
             let dial = move || -> Dialling {
-                let (lab, servers, password, host) =
-                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&password), host.clone());
-                Box::pin(async move { dial(&lab, &servers, &password, &host).await })
+                let (lab, servers, stores, host) =
+                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), host.clone());
+                Box::pin(async move { dial(&lab, &servers, &stores, &host).await })
             };
-            let password = move || Ok(SecretValue::new(secret.as_ref().to_owned()));
+            let password = move || own.value(&operator()).map_err(|error| error.to_string());
             Reach {
                 place: Place::Dialled(Arc::new(dial)),
                 user: format!("{}\\{}", USER.0, USER.1),
@@ -70,59 +93,45 @@ impl LabFarm {
 }
 
 /// The address of a host's server, started where it does not run yet.
-async fn dial(
-    lab: &Lab,
-    servers: &Mutex<IndexMap<String, WsManServer>>,
-    password: &str,
-    name: &str,
-) -> Result<SocketAddr, String> {
+async fn dial(lab: &Lab, servers: &Mutex<Servers>, stores: &Stores, name: &str) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
-    if let Some(server) = servers.get(name) {
-        return Ok(server.address());
+    if let Some(known) = servers.get_mut(name) {
+        known.commands = known.server.counts().commands;
+        return Ok(known.server.address());
     }
     if servers.len() >= MOST_SERVERS {
-        servers.retain(|_, server| server.counts().open_shells > 0);
+        servers.retain(|_, known| !known.is_over());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve(host.clone(), name, password, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let server = serve(host.clone(), name, stores, SocketAddr::from(([127, 0, 0, 1], 0)));
     let server = server.await.map_err(|error| format!("the lab cannot listen for {name}: {error}"))?;
     let address = server.address();
-    servers.insert(name.to_owned(), server);
+    servers.insert(name.to_owned(), Dialled { server, commands: 0 });
     Ok(address)
 }
 
 /// Starts the WS-Man server of one lab host.
-async fn serve(host: Arc<dyn Answers>, name: &str, password: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
-    let account = |domain: &str| Account {
-        domain: domain.to_owned(),
-        user: USER.1.to_owned(),
-        password: SecretValue::new(password.to_owned()),
+async fn serve(
+    host: Arc<dyn Answers>,
+    name: &str,
+    stores: &Stores,
+    listen: SocketAddr,
+) -> std::io::Result<WsManServer> {
+    let account = |domain: &str| -> std::io::Result<Account> {
+        let password = stores.value(&operator()).map_err(std::io::Error::other)?;
+        Ok(Account { domain: domain.to_owned(), user: USER.1.to_owned(), password })
     };
     let settings = Settings { listen, ..Settings::new(&name.to_uppercase()) };
-    WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0), account("")])), settings).await
+    WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0)?, account("")?])), settings).await
 }
 
 /// What a host of the inventory is in the lab.
 fn spec(host: &Host) -> HostSpec {
-    HostSpec::new(&host.name, host.lab_windows.as_deref().unwrap_or("2019"))
+    let windows = host.lab.windows.as_deref().unwrap_or("2019");
+    HostSpec { certificates: host.lab.certificates.clone(), ..HostSpec::new(&host.name, windows) }
 }
 
 /// The folder of the lab beside an inventory.
 pub fn folder(inventory: &Path) -> PathBuf {
     inventory.parent().unwrap_or(Path::new("")).join(".farmhand").join("lab")
-}
-
-/// The password of the lab's operator, made once.
-fn password(folder: &Path) -> anyhow::Result<String> {
-    let path = folder.join("operator.password");
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let password = crate::engine::nonce().context("the system has no randomness to give")?.0;
-            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-            fs::write(&path, &password).with_context(|| format!("{} cannot be written", path.display()))?;
-            Ok(password)
-        }
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
-    }
 }

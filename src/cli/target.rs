@@ -137,13 +137,13 @@ impl Target {
     /// Loads the playbook and makes ready to reach its hosts.
     pub fn open(&self, ui: Ui, against: Against) -> Result<Farm, Failure> {
         let right = self.files.load(ui, against)?;
-        let lab = self.lab(&right, against)?;
+        let lab = self.lab(&right, against);
         Farm::new(right, lab, self.forks)
     }
 
-    fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
+    fn lab(&self, right: &Right, against: Against) -> Option<LabFarm> {
         let open = || LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts());
-        (against == Against::Lab).then(open).transpose().map_err(Failure::work)
+        (against == Against::Lab).then(open)
     }
 }
 

@@ -207,6 +207,7 @@ impl<D: Door> HostRun<D> {
 pub fn describe(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Refused { address, refusal, .. } => super::words::refused(&format!("reading {address}"), refusal),
+        Trouble::Frozen { address, refusal, .. } => super::words::refused(&format!("changing {address}"), refusal),
         Trouble::Conflict { address, problem, .. } => format!("{address}: {}", problem.message),
     }
 }

@@ -65,7 +65,7 @@ impl Sessions {
         };
         let password = (reach.password)().map_err(unreachable)?;
         let account = Arc::new(Account::new(&reach.user, password));
-        let target = Target { host: address, port, account };
+        let target = Target { name: host.to_owned(), address, port, account };
         Ok(Transport::WinRm(Box::new(WinRm::new(target))))
     }
 

@@ -11,7 +11,7 @@ use super::words::refused;
 use super::work::{HostWork, reads};
 use super::{Change, Door, DoorError, Event, Status};
 use crate::hostcall::answer::Installed;
-use crate::hostcall::{Answer, Outcome, Read, Text, Write};
+use crate::hostcall::{Answer, Outcome, Read, RefusalCode, Text, Write};
 use crate::plan::{Stage, check};
 use crate::resource::Found;
 use crate::value::SecretRef;
@@ -54,28 +54,32 @@ pub(super) async fn carry_out<D: Door>(
             unsound.into_iter().map(|it| format!("this plan is not sound, which is a fault of farmhand: {it}"));
         return Err(Ended { status: Status::Failed, reasons: reasons.collect() });
     }
+    let (looked, note) = match attempt(run, work, &stage).await? {
+        Attempt::Looked(looked) => return prove(run, work, stage, looked).await,
+        Attempt::Moved(at) => {
+            let looked = run.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?;
+            (looked, format!("{at} changed on the host after it was looked at; the host was planned anew"))
+        }
+        Attempt::Restarted(looked) => (looked, "restarted first: Windows installs nothing before that".to_owned()),
+    };
+    // What the plan rested on has changed: the host is planned anew, once.
+    run.outcome.notes.push(note);
+    let again = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned();
+    let Some(stage) = again else { return Ok(looked) };
     match attempt(run, work, &stage).await? {
         Attempt::Looked(looked) => prove(run, work, stage, looked).await,
-        Attempt::Moved(at) => {
-            // Somebody changed the host since it was looked at: it is planned anew, once.
-            let looked = run.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?;
-            let note = format!("{at} changed on the host after it was looked at; the host was planned anew");
-            run.outcome.notes.push(note);
-            let again = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned();
-            let Some(stage) = again else { return Ok(looked) };
-            match attempt(run, work, &stage).await? {
-                Attempt::Looked(looked) => prove(run, work, stage, looked).await,
-                Attempt::Moved(at) => {
-                    Err(Ended::failed(format!("{at} keeps changing on the host; find out who changes it")))
-                }
-            }
-        }
+        Attempt::Moved(at) => Err(Ended::failed(format!("{at} keeps changing on the host; find out who changes it"))),
+        Attempt::Restarted(_) => Err(Ended::failed("Windows still wants a restart after it was restarted")),
     }
 }
 
 enum Attempt {
+    /// Carried out, as far as the host said, and looked at.
     Looked(Looked),
+    /// Nothing was changed: somebody else changed what is named here first.
     Moved(String),
+    /// Nothing was installed: a restart that was due before came first.
+    Restarted(Looked),
 }
 
 /// Sends the writes of a stage with the reads that verify them, and looks at the outcomes.
@@ -103,6 +107,9 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
         match outcome {
             Outcome::Done(told) => reboot |= wants_reboot(write, told),
             Outcome::Moved { at } => return Ok(Attempt::Moved(at.clone())),
+            Outcome::Failed(refusal) if refusal.code == RefusalCode::RebootPending && stage.reboot_allowed => {
+                return self::reboot(run, work, true).await.map(Attempt::Restarted);
+            }
             Outcome::Failed(refusal) => {
                 return Err(failed(run, work, stage, refused(write.name(), refusal), &then, answers));
             }

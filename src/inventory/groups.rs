@@ -252,9 +252,8 @@ fn shared_keys(node: &Node, group: &mut Group, diagnostics: &mut Vec<Diagnostic>
         group.connection = Some(connection.clone());
     }
     if let Some(lab) = node.get("lab")
-        && let Some(entries) = yaml::map(lab, "`lab`", diagnostics)
+        && super::lab::check(lab, diagnostics)
     {
-        yaml::reject_unknown_keys(entries, &["windows"], "`lab`", diagnostics);
         group.lab = Some(lab.clone());
     }
 }

@@ -8,13 +8,10 @@ use indexmap::IndexSet;
 
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
-use super::{ALL, Host, Inventory, connection};
-use crate::diagnostic::{Diagnostic, Sources, Span, shown};
+use super::{ALL, Host, Inventory, connection, lab};
+use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
-
-/// The versions of Windows Server that the lab knows.
-const LAB_WINDOWS: &[&str] = &["2012", "2012r2", "2016", "2019", "2022"];
 
 /// Where an inventory comes from.
 #[derive(Clone, Copy, Debug)]
@@ -174,7 +171,7 @@ fn resolve_host(
         address: name.to_owned(),
         groups: own_groups,
         connection: connection::Connection::default(),
-        lab_windows: None,
+        lab: lab::LabHints::default(),
         span: written.span,
         variables,
     };
@@ -193,17 +190,7 @@ fn resolve_host(
     }
     let mut labs = of_groups(|group| group.lab.as_ref());
     labs.extend(&written.lab);
-    if let Some(node) = labs.iter().rev().find_map(|lab| lab.get("windows")) {
-        host.lab_windows = connection::text(node, "`windows`", &scope, diagnostics).filter(|version| {
-            let known = LAB_WINDOWS.contains(&version.as_str());
-            if !known {
-                let diagnostic =
-                    Diagnostic::new(node.span, format!("the lab has no Windows Server {}", shown(version)));
-                diagnostics.push(diagnostic.help(format!("one of {}", LAB_WINDOWS.join(", "))));
-            }
-            known
-        });
-    }
+    host.lab = lab::resolve(&labs, &scope, diagnostics);
     diagnostics.extend(scope.take_diagnostics());
     host
 }

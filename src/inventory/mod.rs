@@ -3,6 +3,7 @@
 mod connection;
 mod glob;
 mod groups;
+mod lab;
 mod load;
 mod pattern;
 mod range;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use connection::{Connection, Via};
+pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
 
@@ -45,8 +47,8 @@ pub struct Host {
     pub groups: Vec<String>,
     /// How it is reached.
     pub connection: Connection,
-    /// The version of Windows Server that the lab gives it, such as `2019`.
-    pub lab_windows: Option<String>,
+    /// What the lab makes of it.
+    pub lab: LabHints,
     /// Where it is written.
     pub span: Span,
     /// Its variables from inventory, `group_vars` and `host_vars`.

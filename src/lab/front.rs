@@ -44,6 +44,19 @@ impl Front {
         Front { host, ports: Mutex::new(HashMap::new()) }
     }
 
+    /// Serves all ports of the host at one address, until the front is dropped: the port meant is the one in a request's
+    /// Host header, 80 where it names none, as with `curl --connect-to ::ADDRESS http://chat.example.com:8080/`.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn serve_at(&self, listen: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(accept(listener, self.host.clone(), None)).abort_handle();
+        self.ports.lock().await.insert(0, Listening { address, task });
+        Ok(address)
+    }
+
     /// Where a port of the host is reached on loopback, such as its port 80. Which site answers, if any, is looked
     /// up anew for each request by its Host header; a connection to a port that no started site is bound to is closed.
     ///
@@ -56,13 +69,13 @@ impl Front {
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let task = tokio::spawn(accept(listener, self.host.clone(), port)).abort_handle();
+        let task = tokio::spawn(accept(listener, self.host.clone(), Some(port))).abort_handle();
         ports.insert(port, Listening { address, task });
         Ok(address)
     }
 }
 
-async fn accept(listener: TcpListener, host: Arc<LabHost>, port: u16) {
+async fn accept(listener: TcpListener, host: Arc<LabHost>, port: Option<u16>) {
     // The connections end with the task that took them.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -71,7 +84,7 @@ async fn accept(listener: TcpListener, host: Arc<LabHost>, port: u16) {
     }
 }
 
-async fn converse(stream: TcpStream, host: Arc<LabHost>, port: u16) {
+async fn converse(stream: TcpStream, host: Arc<LabHost>, port: Option<u16>) {
     let service = service_fn(move |request| answer(host.clone(), port, request));
     let mut http = hyper::server::conn::http1::Builder::new();
     let connection = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
@@ -91,7 +104,7 @@ enum Closed {
 
 async fn answer(
     host: Arc<LabHost>,
-    port: u16,
+    port: Option<u16>,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Closed> {
     let verb = match *request.method() {
@@ -101,7 +114,8 @@ async fn answer(
     };
     let name = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let asked = Request { verb, port, host: without_port(name).to_owned(), path };
+    let (name, named) = name_and_port(name);
+    let asked = Request { verb, port: port.or(named).unwrap_or(80), host: name.to_owned(), path };
     // The model is files behind a lock, which must not hold up the runtime's threads.
     let served = spawn_blocking(move || host.serve(&asked)).await;
     let served = served.map_err(|error| Closed::Broken(error.to_string()))?;
@@ -122,11 +136,11 @@ fn not_allowed() -> hyper::Response<Full<Bytes>> {
     response
 }
 
-/// The name in a Host header, without its port; an IPv6 address keeps its brackets.
-fn without_port(host: &str) -> &str {
+/// The name and the port in a Host header; an IPv6 address keeps its brackets.
+fn name_and_port(host: &str) -> (&str, Option<u16>) {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => name,
-        _ => host,
+        Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => (name, port.parse().ok()),
+        _ => (host, None),
     }
 }
 
@@ -167,10 +181,29 @@ mod tests {
         assert_eq!(ask(other, get).await, "");
     }
 
+    #[tokio::test]
+    async fn one_address_serves_all_ports() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = HostSpec { iis: true, ..HostSpec::new("web01", "2019") };
+        let front = Front::new(Arc::new(LabHost::create(folder.path().join("web01"), spec).unwrap()));
+        let address = front.serve_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+        let get = |host: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert!(ask(address, &get("web01")).await.starts_with("HTTP/1.1 200 "));
+        assert!(ask(address, &get("web01:80")).await.starts_with("HTTP/1.1 200 "));
+        assert_eq!(ask(address, &get("web01:8080")).await, "");
+    }
+
     #[test]
     fn a_port_is_no_part_of_a_name() {
-        for (header, name) in [("a.b:80", "a.b"), ("a.b", "a.b"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("", "")] {
-            assert_eq!(without_port(header), name);
+        let cases = [
+            ("a.b:80", ("a.b", Some(80))),
+            ("a.b", ("a.b", None)),
+            ("[::1]:80", ("[::1]", Some(80))),
+            ("[::1]", ("[::1]", None)),
+            ("", ("", None)),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(name_and_port(header), expected);
         }
     }
 }

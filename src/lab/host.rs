@@ -189,6 +189,10 @@ impl LabHost {
         {
             stock::create(&self.folder, spec)?;
         }
+        // Looked at once a process; what is in the inventory now counts, not only what was there at the first run.
+        if let Some(spec) = self.spec.as_ref().filter(|spec| counts.is_none() && !spec.certificates.is_empty()) {
+            stock::certificates(&self.folder, spec)?;
+        }
         Ok(counts)
     }
 

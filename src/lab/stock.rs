@@ -31,14 +31,27 @@ pub fn create(folder: &Folder, spec: &HostSpec) -> Result<(), LabError> {
         install_iis(folder)?;
     }
     super::Directory::fresh(spec.learn_accounts).save(folder)?;
-    let mut stores = super::Stores::default();
-    for name in &spec.certificates {
-        stores.add("My", super::certificates::issued_by_lab(name));
-    }
-    stores.save(folder)?;
+    super::Stores::default().save(folder)?;
     folder.write_toml(HostFeatures::FILE, HostFeatures::HEADING, &features)?;
     // Last, because a folder with this file is taken for a whole host.
     folder.write_toml(Computer::FILE, Computer::HEADING, &computer)
+}
+
+/// Adds the certificates that a spec asks for and that are not in the host's store `My`.
+///
+/// # Errors
+/// When the disk fails or the file of certificates is broken.
+pub fn certificates(folder: &Folder, spec: &HostSpec) -> Result<(), LabError> {
+    let mut stores = super::Stores::load(folder)?;
+    let wanted = spec.certificates.iter().map(|name| super::certificates::issued_by_lab(name));
+    let lacking: Vec<_> = wanted.filter(|it| stores.find("My", &it.thumbprint).is_none()).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    for certificate in lacking {
+        stores.add("My", certificate);
+    }
+    stores.save(folder)
 }
 
 /// Writes what the installation of Web-Server leaves behind, where it is not there yet.

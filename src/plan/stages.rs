@@ -2,8 +2,8 @@
 
 use super::replay::replay;
 use super::{Action, HostPlan, PlannedStep, Stage, merge};
-use crate::hostcall::{Answer, Read, Refusal, RefusalCode, Write};
-use crate::resource::{Found, Instance, Kind, Problem, Problems, Writes};
+use crate::hostcall::{Answer, Read, Refusal, RefusalCode};
+use crate::resource::{Found, Instance, Kind, Phase, Problem, Problems, Writes};
 use crate::value::diff;
 
 /// A resource that a host shall have.
@@ -29,6 +29,15 @@ pub enum Trouble {
         /// What the host said.
         refusal: Refusal,
     },
+    /// The resource can be looked at and not changed.
+    Frozen {
+        /// The resource's number among the host's steps.
+        index: usize,
+        /// Its address.
+        address: String,
+        /// Why not.
+        refusal: Refusal,
+    },
     /// A resource cannot be on this host as it is written.
     Conflict {
         /// The resource's number among the host's steps.
@@ -50,6 +59,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let mut open = Open::default();
     let mut troubles = Vec::new();
     let mut answers: Option<Vec<(Read, Answer)>> = None;
+    let shared = found.host().ok().and_then(|facts| facts.shared_configuration);
     for (index, step) in wanted.iter().enumerate() {
         let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
@@ -84,10 +94,16 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
-        let planned = open.writes.calls.len();
+        let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
-        let calls = open.writes.calls.get(planned..).unwrap_or_default();
-        if index + 1 < wanted.len() && calls.iter().any(|(_, write)| matches!(write, Write::IisCommit { .. })) {
+        let calls = open.writes.calls.get(before..).unwrap_or_default();
+        let commits = calls.iter().any(|(phase, _)| *phase == Phase::Commit);
+        if let Some(folder) = shared.as_ref().filter(|_| commits) {
+            let text = format!("the host takes its IIS configuration from {folder}, shared with other servers");
+            let refusal = Refusal { code: RefusalCode::SharedConfiguration, text, hresult: None };
+            troubles.push(Trouble::Frozen { index, address: address.clone(), refusal });
+        }
+        if commits && index + 1 < wanted.len() {
             answers = Some(replay(found.answers(), calls));
         }
         let place = step.place.to_owned();

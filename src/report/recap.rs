@@ -39,14 +39,23 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
         }
     }
     let count = |status: Status| outcomes.iter().filter(|outcome| outcome.status == status).count();
-    let bad = outcomes.iter().filter(|outcome| !outcome.status.is_good()).count();
-    let _ = writeln!(text, "\n{} ok, {} changed, {bad} failed", count(Status::Ok), count(Status::Changed));
+    let bad = count(Status::Failed) + count(Status::Unreachable);
+    let waiting = match count(Status::NotStarted) {
+        0 => String::new(),
+        n => format!(", {n} not started"),
+    };
+    let _ = writeln!(text, "\n{} ok, {} changed, {bad} failed{waiting}", count(Status::Ok), count(Status::Changed));
     text
 }
 
 /// The recap of a run, as JSON.
 pub fn recap_json(outcomes: &[HostOutcome]) -> Value {
-    let bad = outcomes.iter().filter(|outcome| !outcome.status.is_good()).count();
-    let changed = outcomes.iter().filter(|outcome| outcome.status == Status::Changed).count();
-    json!({ "format": 1, "hosts": outcomes, "summary": { "hosts": outcomes.len(), "changed": changed, "failed": bad } })
+    let count = |status: Status| outcomes.iter().filter(|outcome| outcome.status == status).count();
+    let summary = json!({
+        "hosts": outcomes.len(),
+        "changed": count(Status::Changed),
+        "failed": count(Status::Failed) + count(Status::Unreachable),
+        "not_started": count(Status::NotStarted),
+    });
+    json!({ "format": 1, "hosts": outcomes, "summary": summary })
 }

@@ -1,7 +1,7 @@
 //! `farmhand lab serve` as a process of its own.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -24,11 +24,10 @@ impl Drop for Serving {
     }
 }
 
-/// Serves the one host of the inventory in a folder, at a free port.
+/// Serves the one host of the inventory in a folder, at a port that the system chooses.
 pub fn serve(folder: &Path) -> (Serving, SocketAddr) {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut child = farmhand(folder, &format!("lab serve --port {}", free.port())).spawn().unwrap();
-    let mut news = BufReader::new(child.stderr.take().unwrap());
+    let mut child = farmhand(folder, "lab serve --port 0 --http-port 0").spawn().unwrap();
+    let (mut news, results) = (BufReader::new(child.stderr.take().unwrap()), child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("serving") {
         line.clear();
@@ -36,7 +35,11 @@ pub fn serve(folder: &Path) -> (Serving, SocketAddr) {
     }
     // Nobody reads what it says later, and a full pipe would stop it.
     thread::spawn(move || news.read_to_end(&mut Vec::new()));
-    (Serving(child), free)
+    let port = BufReader::new(results).lines().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("port: ")?;
+        port.split(' ').next()?.parse::<u16>().ok()
+    });
+    (Serving(child), SocketAddr::from(([127, 0, 0, 1], port.unwrap())))
 }
 
 /// An inventory of one host behind a port of this machine.

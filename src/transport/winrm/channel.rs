@@ -24,8 +24,10 @@ const LOGIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a host's WinRM is and who logs in there.
 pub struct Target {
-    /// Name or address.
-    pub host: String,
+    /// What messages call the host.
+    pub name: String,
+    /// Its DNS name or IP address.
+    pub address: String,
     /// TCP port; 5985 is Windows' default.
     pub port: u16,
     /// Who logs in.
@@ -61,12 +63,12 @@ impl Channel {
 
     /// The host's name.
     pub fn host(&self) -> &str {
-        &self.target.host
+        &self.target.name
     }
 
     /// Where requests are addressed to.
     pub fn address(&self) -> String {
-        format!("http://{}:{}/wsman", self.target.host, self.target.port)
+        format!("http://{}:{}/wsman", self.target.address, self.target.port)
     }
 
     /// What has passed so far.
@@ -115,7 +117,7 @@ impl Channel {
         envelope: &Zeroizing<String>,
         patience: Duration,
     ) -> Result<Reply, TransportError> {
-        let host = self.target.host.clone();
+        let host = self.target.name.clone();
         let nonsense = |what: String| TransportError::Nonsense { host: host.clone(), doing, what };
         let sealed = open.login.seal(envelope.as_bytes().to_vec()).map_err(nonsense)?;
         let request = self.request(seal::CONTENT_TYPE, None, seal::wrap(&sealed).into());
@@ -133,7 +135,7 @@ impl Channel {
 
     /// What a reply means that came in clear: never an answer.
     fn unsealed(&self, doing: &'static str, reply: &Response<Bytes>) -> TransportError {
-        let host = self.target.host.clone();
+        let host = self.target.name.clone();
         match reply.status() {
             StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => TransportError::Lost {
                 host,
@@ -154,10 +156,10 @@ impl Channel {
     /// Opens a connection and logs in: two requests with empty bodies. Nothing but NTLM's messages leaves before the
     /// host has accepted them.
     async fn log_in(&mut self) -> Result<Open, TransportError> {
-        let host = self.target.host.clone();
+        let host = self.target.name.clone();
         let unreachable = |error| TransportError::Unreachable { host: host.clone(), error };
         let mut connection =
-            Connection::open(&self.target.host, self.target.port, LOGIN_PATIENCE).await.map_err(unreachable)?;
+            Connection::open(&self.target.address, self.target.port, LOGIN_PATIENCE).await.map_err(unreachable)?;
         let mut login = Login::new(&self.target.account);
         let negotiate = login.negotiate().map_err(|why| self.refused(why))?;
         let reply = self.knock(&mut connection, &negotiate).await?;
@@ -211,7 +213,7 @@ impl Channel {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = hyper::Uri::from_static("/wsman");
-        let host = format!("{}:{}", self.target.host, self.target.port);
+        let host = format!("{}:{}", self.target.address, self.target.port);
         let length = request.body().len().to_string();
         let headers = [
             (HOST, Some(host.as_str())),
@@ -231,15 +233,15 @@ impl Channel {
     }
 
     fn refused(&self, why: String) -> TransportError {
-        TransportError::Login { host: self.target.host.clone(), user: self.target.account.name(), why }
+        TransportError::Login { host: self.target.name.clone(), user: self.target.account.name(), why }
     }
 
     fn unreachable(&self, error: HttpError) -> TransportError {
-        TransportError::Unreachable { host: self.target.host.clone(), error }
+        TransportError::Unreachable { host: self.target.name.clone(), error }
     }
 
     fn lost(&self, doing: &'static str, error: &HttpError) -> TransportError {
-        TransportError::Lost { host: self.target.host.clone(), doing, why: error.to_string(), sent: error.was_sent() }
+        TransportError::Lost { host: self.target.name.clone(), doing, why: error.to_string(), sent: error.was_sent() }
     }
 }
 

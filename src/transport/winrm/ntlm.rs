@@ -12,21 +12,29 @@ use super::seal::Sealed;
 /// NTLM's signature of a message, in bytes.
 const SIGNATURE_BYTES: usize = 16;
 
+/// What the crate `sspi` takes for the beginning of a password's hash and not of a password.
+const HASH_MARK: &str = "$NTLM$:";
+
 /// One login on one connection.
 pub struct Login {
     ntlm: Ntlm,
     credentials: Option<AuthIdentityBuffers>,
+    taken_for_a_hash: bool,
 }
 
 impl Login {
     /// A login that has not begun.
     pub fn new(account: &Account) -> Login {
         let credentials = AuthIdentityBuffers::from_utf8(account.user(), account.domain(), account.password().expose());
-        Login { ntlm: Ntlm::new(), credentials: Some(credentials) }
+        let taken_for_a_hash = account.password().expose().starts_with(HASH_MARK);
+        Login { ntlm: Ntlm::new(), credentials: Some(credentials), taken_for_a_hash }
     }
 
     /// The first message: what this side can do.
     pub fn negotiate(&mut self) -> Result<Vec<u8>, String> {
+        if self.taken_for_a_hash {
+            return Err(format!("a password that starts with `{HASH_MARK}` cannot be used, change it"));
+        }
         self.step(Vec::new())
     }
 
@@ -74,5 +82,21 @@ impl Login {
         let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
         self.ntlm.decrypt_message(&mut buffers).map_err(|error| error.to_string())?;
         Ok(data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::SecretValue;
+
+    #[test]
+    fn a_password_that_reads_as_a_hash_is_not_tried() {
+        let first = |password: &str| {
+            Login::new(&Account::new("LAB\\operator", SecretValue::new(password.to_owned()))).negotiate()
+        };
+        assert!(first("$NTLM$").is_ok());
+        let error = first("$NTLM$:a4f49c406510bdcab6824ee7c30fd852").unwrap_err();
+        assert!(error.contains("change it") && !error.contains("a4f4"), "{error}");
     }
 }

@@ -67,7 +67,7 @@ impl Rig {
 
 fn transport(address: SocketAddr, user: &str, password: &str) -> Transport {
     let account = Arc::new(winrm::Account::new(user, SecretValue::new(password.to_owned())));
-    let target = Target { host: address.ip().to_string(), port: address.port(), account };
+    let target = Target { name: "web01".to_owned(), address: address.ip().to_string(), port: address.port(), account };
     Transport::WinRm(Box::new(WinRm::new(target)))
 }
 
@@ -172,7 +172,7 @@ async fn a_wrong_password_names_the_account_and_the_host() {
     {
         let error = ReadSession::open(rig.transport_as(user, password), settings()).await.err().unwrap();
         assert!(matches!(error, SessionError::Transport(TransportError::Login { .. })), "{user}: {error}");
-        assert!(error.to_string().contains(&format!("`127.0.0.1` refused the login of `{user}`")), "{error}");
+        assert!(error.to_string().contains(&format!("`web01` refused the login of `{user}`")), "{error}");
     }
     assert_eq!(rig.server.counts().logins, 0);
     // A user's name has no letter case.
@@ -227,7 +227,7 @@ async fn a_host_that_refuses_or_is_not_there_is_unreachable() {
     ReadSession::open(rig.transport(), settings()).await.unwrap();
 
     let account = Arc::new(winrm::Account::new("a", SecretValue::new("b".to_owned())));
-    let target = Target { host: "no-such-host.invalid".to_owned(), port: 5985, account };
+    let target = Target { name: "web02".to_owned(), address: "no-such-host.invalid".to_owned(), port: 5985, account };
     let nowhere = Transport::WinRm(Box::new(WinRm::new(target)));
     let error = ReadSession::open(nowhere, settings()).await.err().unwrap();
     assert!(error.to_string().contains("cannot be resolved"), "{error}");

@@ -1,0 +1,56 @@
+//! What the lab makes of a host.
+
+use super::connection::text;
+use crate::diagnostic::{Diagnostic, shown};
+use crate::template::Scope;
+use crate::yaml::{self, Content, Node};
+
+/// The versions of Windows Server that the lab knows.
+const WINDOWS: &[&str] = &["2012", "2012r2", "2016", "2019", "2022"];
+
+const KEYS: &[&str] = &["windows", "certificates"];
+
+/// What the lab makes of a host; a real farm takes no notice of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabHints {
+    /// The version of Windows Server, such as `2019`.
+    pub windows: Option<String>,
+    /// DNS names for each of which the host has a certificate in its store `My`.
+    pub certificates: Vec<String>,
+}
+
+/// Reports what is not a key of `lab:`; whether it is a map at all.
+pub(super) fn check(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    let Some(entries) = yaml::map(node, "`lab`", diagnostics) else { return false };
+    yaml::reject_unknown_keys(entries, KEYS, "`lab`", diagnostics);
+    true
+}
+
+/// What layers give, the later one winning key by key.
+pub(super) fn resolve(layers: &[&Node], scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> LabHints {
+    let last = |key: &str| layers.iter().rev().find_map(|layer| layer.get(key)).filter(|node| !node.is_null());
+    let windows = last("windows").and_then(|node| windows(node, scope, diagnostics));
+    let certificates = last("certificates").map(|node| names(node, scope, diagnostics)).unwrap_or_default();
+    LabHints { windows, certificates }
+}
+
+fn windows(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+    let version = text(node, "`windows`", scope, diagnostics)?;
+    if WINDOWS.contains(&version.as_str()) {
+        return Some(version);
+    }
+    let diagnostic = Diagnostic::new(node.span, format!("the lab has no Windows Server {}", shown(&version)));
+    diagnostics.push(diagnostic.help(format!("one of {}", WINDOWS.join(", "))));
+    None
+}
+
+fn names(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
+    let Content::List(items) = &node.content else {
+        diagnostics.push(
+            Diagnostic::new(node.span, "`certificates` must be a list of DNS names")
+                .help("certificates: [chat.example.com]"),
+        );
+        return Vec::new();
+    };
+    items.iter().filter_map(|item| text(item, "a certificate's name", scope, diagnostics)).collect()
+}

@@ -8,6 +8,7 @@ mod change;
 mod endpoint;
 mod flags;
 mod iis_text;
+mod machine_key;
 mod secret;
 mod time_of_day;
 mod time_span;
@@ -19,6 +20,9 @@ pub use endpoint::Endpoint;
 pub use flags::Flags;
 pub use iis_text::IisText;
 pub(crate) use iis_text::iis_enum;
+pub use machine_key::{
+    CompatibilityMode, Decryption, MachineKey, MachineKeyError, PublishedKeys, Validation, Weakness,
+};
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;

@@ -10,9 +10,11 @@ mod flags;
 mod iis_text;
 mod machine_key;
 mod secret;
+mod secret_text;
 mod time_of_day;
 mod time_span;
 mod windows_path;
+mod xml_text;
 
 pub use account_name::AccountName;
 pub use change::{Change, Changes, diff};
@@ -24,6 +26,8 @@ pub use machine_key::{
     CompatibilityMode, Decryption, MachineKey, MachineKeyError, PublishedKeys, Validation, Weakness,
 };
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
+pub use secret_text::{Escape, SecretPart, SecretPiece, SecretText, SecretTextError, TextEncoding, TextPiece};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
 pub use windows_path::WindowsPath;
+pub(crate) use xml_text::{push_xml_attribute, xml_allows};

@@ -90,8 +90,8 @@ pub enum Fault {
     /// The content is not what the archive says.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// The content is larger than the archive says.
-    #[error("it unpacks to more than the {0} bytes that the archive says")]
+    /// The content grew while it was read.
+    #[error("it has more than the {0} bytes that it had a moment ago; nothing may write the package meanwhile")]
     Larger(u64),
     /// The content is nothing but repetition.
     #[error("it unpacks to {0} times its size, as in archives made to fill a disk")]

@@ -14,3 +14,6 @@ mod zip_file;
 pub use fault::{Fault, PackageError};
 pub use package::{Limits, MAX_PATH_CHARS, Package, PackageFile, Sha256Digest};
 pub use reader::PackageReader;
+
+#[cfg(test)]
+mod archives_tests;

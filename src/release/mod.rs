@@ -1,0 +1,19 @@
+//! A package as a list of hashed files, overlays on its configuration, and the digest that names both.
+//!
+//! A package is a zip or a folder. It is opened once: every entry is judged and hashed in one pass, and whatever a
+//! Windows host could not hold, or would hold in another place than it says, is refused before anything is sent.
+
+mod entry_name;
+mod fault;
+mod folder;
+mod inspection;
+mod package;
+mod reader;
+mod zip_file;
+
+pub use fault::{Fault, PackageError};
+pub use package::{Limits, MAX_PATH_CHARS, Package, PackageFile, Sha256Digest};
+pub use reader::PackageReader;
+
+#[cfg(test)]
+mod archives_tests;

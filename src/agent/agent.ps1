@@ -708,13 +708,14 @@ function Get-Account($name) {
 }
 
 function Read-Http($ask) {
-    $request = [Net.WebRequest]::CreateHttp("http://127.0.0.1:$($ask.port)$($ask.path)")
+    $at = $ask.at.port
+    $request = [Net.WebRequest]::CreateHttp("http://127.0.0.1:$($at.port)$($ask.path)")
     $request.Method = $ask.verb.ToUpperInvariant()
     $request.AllowAutoRedirect = $false
     $request.Proxy = $null
     $request.KeepAlive = $false
     $request.Timeout = 60000
-    if ($ask.host) { $request.Host = $ask.host }
+    if ($at.host) { $request.Host = $at.host }
     try {
         $reply = $request.GetResponse()
     } catch {

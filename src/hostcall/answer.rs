@@ -244,6 +244,82 @@ pub struct FileState {
     /// HMAC-SHA256 under the nonce, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// What is in a folder, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Tree>,
+    /// Names of the files and folders directly in a folder, sorted, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
+}
+
+/// What is in a folder, told without reading the files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tree {
+    /// How many files there are.
+    pub files: u64,
+    /// SHA-256 in lower-case hexadecimal over a line `PATH|LENGTH` and a line feed for each file, in UTF-8: the path
+    /// below the folder with `\`, in lower case (invariant culture), the length in bytes; lines sorted by UTF-16 code
+    /// units.
+    pub digest: String,
+}
+
+/// Answer to `acl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acl {
+    /// Whether entries come down from the folder above.
+    pub inherits: bool,
+    /// The entries, in their order.
+    pub entries: Vec<AclEntry>,
+}
+
+/// One entry of an access control list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AclEntry {
+    /// The account's security identifier.
+    pub sid: String,
+    /// What it may do.
+    pub rights: AclRights,
+    /// Whether the entry denies and does not allow.
+    #[serde(default)]
+    pub deny: bool,
+    /// Whether it comes from the folder above.
+    #[serde(default)]
+    pub inherited: bool,
+}
+
+/// Rights by the names that Windows gives their usual sums (`FileSystemRights`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AclRights {
+    /// Read, list and execute: `ReadAndExecute`.
+    Read,
+    /// The same, write and delete: `Modify`.
+    Modify,
+    /// `FullControl`.
+    Full,
+    /// Any other sum.
+    Other,
+}
+
+/// What `put_tree` tells when done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreePut {
+    /// The files that must still be sent; empty when the folder is as named.
+    pub lacking: Vec<Lacking>,
+}
+
+/// A file that `put_tree` lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lacking {
+    /// Its number in the call's list of files.
+    pub file: usize,
+    /// How many of its first bytes are there already, from an upload that broke off.
+    pub have_bytes: u64,
 }
 
 /// Answer to `certificates`.

@@ -20,13 +20,29 @@ impl Token {
     }
 }
 
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppPath {
+    /// The site's name.
+    pub site: String,
+    /// The application's path, such as `/` or `/chat`.
+    pub path: String,
+}
+
 /// Where an element is: a section, and the way from its root to the element.
+///
+/// What is read of an application is what holds there: what its web.config does not set comes from the levels above,
+/// and is then inherited.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ElementPath {
     /// The section, such as `system.applicationHost/applicationPools`.
     pub section: String,
-    /// The `<location path>`, such as `Chat/api`; `None` for the server's own level.
+    /// The application in whose web.config it is; `None` for applicationHost.config.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppPath>,
+    /// The `<location path>` in applicationHost.config, such as `Chat/api`; `None` for the server's own level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// The way down from the section's element.
@@ -37,7 +53,12 @@ pub struct ElementPath {
 impl ElementPath {
     /// The root element of a section at the server's own level.
     pub fn section(section: &str) -> ElementPath {
-        ElementPath { section: section.to_owned(), location: None, steps: Vec::new() }
+        ElementPath { section: section.to_owned(), app: None, location: None, steps: Vec::new() }
+    }
+
+    /// The root element of a section as it holds for an application.
+    pub fn in_app(app: AppPath, section: &str) -> ElementPath {
+        ElementPath { app: Some(app), ..ElementPath::section(section) }
     }
 
     /// The same path, one child element further down.

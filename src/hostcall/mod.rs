@@ -14,7 +14,7 @@ pub mod read;
 pub mod write;
 
 pub use answer::{Answer, Outcome, Refusal, RefusalCode};
-pub use config::{Attribute, Content, Edit, Element, ElementPath, Expected, Source, Step, Text, Token};
+pub use config::{AppPath, Attribute, Content, Edit, Element, ElementPath, Expected, Source, Step, Text, Token};
 pub use message::{Access, Batch, Call, Hello, HelloAnswer, Nonce, Replies, Reply};
-pub use read::{FileAt, FileWant, MacForm, Read};
-pub use write::{Control, ControlTarget, Write};
+pub use read::{FileAt, FileWant, HttpAt, MacForm, Read};
+pub use write::{Control, ControlTarget, FileData, Grant, TreeFile, Write};

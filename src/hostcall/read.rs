@@ -50,14 +50,17 @@ pub enum Read {
         /// Names as an operator writes them: `CORP\svc-chat`, `NetworkService`, `IIS AppPool\Chat`.
         names: Vec<String>,
     },
+    /// Who may do what to a file or folder. Answer: [`super::answer::Acl`].
+    Acl {
+        /// An absolute Windows path; `%SystemDrive%` and its like are expanded on the host.
+        path: String,
+    },
     /// A GET or HEAD from the host to itself over loopback. Answer: [`super::answer::HttpReply`].
     Http {
         /// The verb; there is no way to name another.
         verb: HttpVerb,
-        /// TCP port on 127.0.0.1.
-        port: u16,
-        /// Value of the Host header; empty for none.
-        host: String,
+        /// Who is asked.
+        at: HttpAt,
         /// Path and query, starting with `/`.
         path: String,
     },
@@ -74,9 +77,26 @@ impl Read {
             Read::Files { .. } => "files",
             Read::Certificates { .. } => "certificates",
             Read::Accounts { .. } => "accounts",
+            Read::Acl { .. } => "acl",
             Read::Http { .. } => "http",
         }
     }
+}
+
+/// Whom an `http` read asks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum HttpAt {
+    /// Whatever listens at a port of 127.0.0.1.
+    Port {
+        /// TCP port.
+        port: u16,
+        /// Value of the Host header; empty for none.
+        host: String,
+    },
+    /// A site, at its first binding: an http one if it has any, else https without a look at the certificate.
+    /// Absent where the site is not there or has no such binding.
+    Site(String),
 }
 
 /// The verbs that have no effect on a well-behaved application.
@@ -118,7 +138,7 @@ pub enum FileAt {
 }
 
 /// What to tell of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileWant {
     /// Kind, length and time of last change.
@@ -129,4 +149,11 @@ pub enum FileWant {
     Sha256,
     /// The same and HMAC-SHA256 of its bytes under the batch's nonce.
     Mac,
+    /// The same and, of a folder, [`super::answer::Tree`]: what is in it by name and length.
+    Tree {
+        /// Paths below the folder, with `\`, that are left out with all below them; letter case does not count.
+        except: Vec<String>,
+    },
+    /// The same and the names of what is directly in a folder.
+    Names,
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::AclRights;
 use super::config::{Edit, Expected, Text};
 
 /// A change to a host.
@@ -35,10 +36,50 @@ pub enum Write {
         /// What is done to it.
         action: Control,
     },
-    /// Makes a folder exist, with the folders above it.
+    /// Names the end state of a folder and brings it there, as far as what is on the host allows. Outcome:
+    /// [`super::answer::TreePut`].
+    ///
+    /// A folder that is not there yet is built beside its place, as `PATH.partial`, and moved there when it is whole; one
+    /// that is there has what differs replaced file by file, and what is not named removed. Each file's SHA-256 is
+    /// checked on the host. What lacks is sent with `put_file`, and the call made again.
     PutTree {
+        /// The folder: an absolute Windows path; `%SystemDrive%` and its like are expanded on the host.
+        path: String,
+        /// What shall be in it; `None` for a folder that shall only be there, with the folders above it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<Vec<TreeFile>>,
+        /// Folders where files of the same name and content may be copied from: earlier releases.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        from: Vec<String>,
+        /// Paths below the folder, with `\`, that are made as folders and otherwise left alone: the app's own files.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
+    },
+    /// A piece of a file that `put_tree` lacks.
+    PutFile {
+        /// The folder of the `put_tree` call.
+        tree: String,
+        /// The file below it, with `\`.
+        file: String,
+        /// Where the piece starts; it must be where the last one ended.
+        at_bytes: u64,
+        /// The piece.
+        data: FileData,
+    },
+    /// Removes a folder or file with all below it. What is not there is done; what cannot be removed fails the call
+    /// only if `must` says so.
+    Remove {
+        /// An absolute Windows path below a folder named `farmhand` or `releases`; anything else is refused.
+        path: String,
+        /// Whether it must go.
+        must: bool,
+    },
+    /// Replaces who may do what to a folder and all below it: nothing is inherited from above.
+    SetAcl {
         /// An absolute Windows path; `%SystemDrive%` and its like are expanded on the host.
         path: String,
+        /// Who may do what.
+        grants: Vec<Grant>,
     },
     /// One logon attempt with a password; counts towards account lock-out, so it is sent once per changed account, from one host.
     TestLogon {
@@ -50,6 +91,11 @@ pub enum Write {
 }
 
 impl Write {
+    /// A folder that shall be there, whatever is in it.
+    pub fn folder(path: String) -> Write {
+        Write::PutTree { path, files: None, from: Vec::new(), except: Vec::new() }
+    }
+
     /// The call's name as it stands on the wire.
     pub fn name(&self) -> &'static str {
         match self {
@@ -58,9 +104,42 @@ impl Write {
             Write::IisCommit { .. } => "iis_commit",
             Write::IisControl { .. } => "iis_control",
             Write::PutTree { .. } => "put_tree",
+            Write::PutFile { .. } => "put_file",
+            Write::Remove { .. } => "remove",
+            Write::SetAcl { .. } => "set_acl",
             Write::TestLogon { .. } => "test_logon",
         }
     }
+}
+
+/// A file of a tree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeFile {
+    /// Its path below the folder, with `\`.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Bytes on their way to a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FileData {
+    /// The bytes, in Base64.
+    Base64(String),
+}
+
+/// Who may do what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// An account as an operator writes it, or a SID: `IIS AppPool\Chat`, `S-1-5-18`.
+    pub account: String,
+    /// What it may do; never [`AclRights::Other`].
+    pub rights: AclRights,
 }
 
 /// A configuration file that IIS reads.

@@ -18,7 +18,7 @@ const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// When the path is not one, or the file cannot be told of.
-pub fn state(host: &Path, path: &str, want: FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
+pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
     let real = drive::locate(host, path)?;
     let Ok(metadata) = fs::metadata(&real) else { return Ok(None) };
     let modified = metadata.modified().map_err(|error| failed(path, &error))?;
@@ -29,17 +29,19 @@ pub fn state(host: &Path, path: &str, want: FileWant, nonce: &Nonce) -> Result<O
         text: None,
         sha256: None,
         mac: None,
+        tree: None,
+        names: None,
     };
-    if state.folder || want == FileWant::Stat {
+    if state.folder || *want == FileWant::Stat {
         return Ok(Some(state));
     }
-    if want == FileWant::Text && state.length_bytes > MAX_TEXT_BYTES {
+    if *want == FileWant::Text && state.length_bytes > MAX_TEXT_BYTES {
         let text = format!("'{path}' has {} bytes; at most {MAX_TEXT_BYTES} are read as text", state.length_bytes);
         return Err(refused_plainly(RefusalCode::Invalid, text));
     }
     let bytes = fs::read(&real).map_err(|error| failed(path, &error))?;
     match want {
-        FileWant::Stat => {}
+        FileWant::Stat | FileWant::Tree { .. } | FileWant::Names => {}
         FileWant::Text => state.text = Some(decode(&bytes)),
         FileWant::Sha256 => state.sha256 = Some(hex(&Sha256::digest(&bytes))),
         FileWant::Mac => state.mac = Some(mac(nonce, &bytes)?),

@@ -9,7 +9,7 @@ use super::features::{HostFeatures, Wanted};
 use super::iis::Request;
 use super::{Folder, LabError, features, files, stock};
 use crate::hostcall::answer::FileState;
-use crate::hostcall::{Answer, FileAt, FileWant, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
+use crate::hostcall::{Answer, FileAt, FileWant, HttpAt, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
 /// A host's files, read at the start of a batch.
 pub struct Model {
@@ -46,15 +46,17 @@ impl Model {
             }
             Read::IisConfig { at, mac } => self.config(at, *mac, nonce).and_then(|found| present(found.as_ref())),
             Read::IisRuntime { pools, sites } => self.runtime(pools, sites).map(Some),
-            Read::Files { at, want } => self.file(at, *want, nonce).and_then(|found| present(found.as_ref())),
+            Read::Files { at, want } => self.file(at, want, nonce).and_then(|found| present(found.as_ref())),
             Read::Certificates { store } => {
                 Stores::load(&self.folder).map_err(Refusal::from).and_then(|stores| present(stores.of(store).as_ref()))
             }
             Read::Accounts { names } => self.accounts(names).map(Some),
-            Read::Http { verb, port, host, path } => {
+            Read::Acl { .. } => Err(unsupported("acl")),
+            Read::Http { verb, at: HttpAt::Port { port, host }, path } => {
                 let request = Request { verb: *verb, port: *port, host: host.clone(), path: path.clone() };
                 self.http(&request).map(Some)
             }
+            Read::Http { at: HttpAt::Site(_), .. } => Err(unsupported("http of a site")),
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -76,7 +78,10 @@ impl Model {
                 Err(refusal) => Err(refusal),
             },
             Write::IisControl { target, action } => self.control(target, *action),
-            Write::PutTree { path } => self.make_folder(path),
+            Write::PutTree { path, files: None, .. } => self.make_folder(path),
+            Write::PutTree { .. } | Write::PutFile { .. } | Write::Remove { .. } | Write::SetAcl { .. } => {
+                Err(unsupported(write.name()))
+            }
             Write::TestLogon { account, password } => self.test_logon(account, password),
         };
         done.map_or_else(Outcome::Failed, Outcome::Done)
@@ -103,7 +108,7 @@ impl Model {
         told(&facts)
     }
 
-    fn file(&self, at: &FileAt, want: FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
+    fn file(&self, at: &FileAt, want: &FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
         let path = match at {
             FileAt::Path(path) => path.clone(),
             FileAt::App { site, path, file } => match self.app_folder(site, path)? {
@@ -210,4 +215,9 @@ fn present<T: serde::Serialize>(value: Option<&T>) -> Result<Option<serde_json::
 /// A value as an answer.
 pub fn told<T: serde::Serialize>(value: &T) -> Told {
     serde_json::to_value(value).map_err(|error| refused_plainly(RefusalCode::Failed, error.to_string()))
+}
+
+fn unsupported(call: &str) -> Refusal {
+    let text = format!("the lab does not carry out `{call}` yet");
+    Refusal { code: RefusalCode::Unsupported, text, hresult: None }
 }

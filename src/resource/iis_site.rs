@@ -131,7 +131,7 @@ impl IisSite {
             path.as_str().to_owned()
         } else {
             let path = format!("%SystemDrive%\\farmhand\\sites\\{}", self.name);
-            writes.add(Phase::Files, Write::PutTree { path: path.clone() });
+            writes.add(Phase::Files, Write::folder(path.clone()));
             path
         };
         let runs = self.auto_start.unwrap_or(self.state == Some(SiteState::Started));

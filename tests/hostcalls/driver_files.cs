@@ -97,9 +97,10 @@ public static partial class Driver
 
     static object ReadHttp(Map ask)
     {
-        WebRequest request = WebRequest.CreateHttp("http://127.0.0.1:" + ask["port"] + ask["path"]);
+        var at = (Map)((Map)ask["at"])["port"];
+        WebRequest request = WebRequest.CreateHttp("http://127.0.0.1:" + at["port"] + ask["path"]);
         request.Method = ((string)ask["verb"]).ToUpperInvariant();
-        if ((string)ask["host"] != "") request.Host = (string)ask["host"];
+        if ((string)at["host"] != "") request.Host = (string)at["host"];
         WebResponse reply;
         try { reply = request.GetResponse(); } catch (WebException error) { reply = error.Response; }
         var headers = new Map();

@@ -34,7 +34,7 @@ namespace Farmhand.Lab
         public WebResponse GetResponse()
         {
             var response = new WebResponse(Door.Read("{\"read\":\"http\",\"verb\":" + Door.Quote(Method.ToLowerInvariant())
-                + ",\"port\":" + address.Port + ",\"host\":" + Door.Quote(Host)
+                + ",\"at\":{\"port\":{\"port\":" + address.Port + ",\"host\":" + Door.Quote(Host) + "}}"
                 + ",\"path\":" + Door.Quote(address.PathAndQuery) + "}"));
             if (response.StatusCode >= 400) throw new WebException(response);
             return response;

@@ -3,15 +3,19 @@
 //! Every line is JSON in ASCII, ended by LF: everything else is escaped, because the host decodes its input with
 //! whatever code page the console has.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{END_LINE, PROTOCOL, text};
-use crate::hostcall::{Access, Batch, Hello};
-use crate::value::{SecretRef, SecretValue};
+use crate::hostcall::{Access, Batch, Hello, SecretFile};
+use crate::value::{SecretRef, SecretTextError, SecretValue};
 
 /// The longest line towards a host, LF included: each is one string in the agent's memory.
-pub const MAX_LINE_BYTES: usize = 256 * 1024;
+/// A release's list of files is the longest there is, some 150 bytes a file.
+pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest line from a host that is waited for.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -111,6 +115,18 @@ impl Line {
                 self.push(b"]");
             }
             Value::Object(entries) => {
+                if let Some(file) = secret_file(value) {
+                    let digest = Sha256::digest(&bytes(&file, secrets)?);
+                    let digits = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+                    self.text(&digits);
+                    return Ok(());
+                }
+                if let Some(file) = entries.get("secret").and_then(secret_file) {
+                    self.push(b"{\"base64\":");
+                    self.text(&Zeroizing::new(STANDARD.encode(bytes(&file, secrets)?)));
+                    self.push(b"}");
+                    return Ok(());
+                }
                 if let Some(reference) = secret(value) {
                     let plain = secrets(&reference).map_err(|why| EncodeError::Secret { name: reference.name, why })?;
                     self.push(b"{\"plain\":");
@@ -168,6 +184,16 @@ fn secret(value: &Value) -> Option<SecretRef> {
     }
 }
 
+/// The file, where a value is a [`SecretFile`] as it is serialised. No other part of a batch has that key.
+fn secret_file(value: &Value) -> Option<SecretFile> {
+    value.get("secret_file").and_then(|_| serde_json::from_value(value.clone()).ok())
+}
+
+fn bytes(file: &SecretFile, secrets: &Resolver<'_>) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
+    let error = |error: SecretTextError| EncodeError::Secret { name: error.secret.name, why: error.why };
+    file.secret_file.bytes(|reference| secrets(reference)).map_err(error)
+}
+
 /// Lines put together from output that arrives in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -206,8 +232,8 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hostcall::{Call, Nonce, Read, Text, Write};
-    use crate::value::Store;
+    use crate::hostcall::{Call, FileData, FileDigest, Nonce, Read, Text, TreeFile, Write};
+    use crate::value::{Escape, SecretPart, SecretPiece, SecretText, Store, TextEncoding, TextPiece};
     use proptest::prelude::*;
 
     fn batch(call: Call) -> Batch {
@@ -231,6 +257,25 @@ mod tests {
             "{\"id\":1,\"nonce\":\"00\",\"calls\":[{\"tell\":{\"write\":\"test_logon\",\"account\":\"CORP\\\\svc\",\
              \"password\":{\"plain\":\"p\\u00e4\\\"ss\"}}}]}\n"
         );
+    }
+
+    #[test]
+    fn a_file_with_secrets_is_made_for_the_wire_alone() {
+        let reference = SecretRef { store: Store::Env, name: "svc".to_owned(), fingerprint: None };
+        let piece = SecretPiece { secret: reference, part: SecretPart::default(), escape: Escape::XmlAttribute };
+        let pieces = vec![TextPiece::Plain("<a b=\"".to_owned()), TextPiece::Secret(piece)];
+        let file = SecretFile { secret_file: SecretText { encoding: TextEncoding::Utf8, pieces } };
+        let files =
+            vec![TreeFile { path: "web.config".to_owned(), bytes: 9, sha256: FileDigest::Secret(file.clone()) }];
+        let tree = Write::PutTree { path: "D:".to_owned(), files: Some(files), from: Vec::new(), except: Vec::new() };
+        let data = FileData::Secret(file);
+        let piece = Write::PutFile { tree: "D:".to_owned(), file: "web.config".to_owned(), at_bytes: 0, data };
+        let both = Batch { calls: vec![Call::Tell(tree), Call::Tell(piece)], ..log_on() };
+        let line = encode(&both, &|_| Ok(SecretValue::new("&1".to_owned()))).unwrap();
+        let line = std::str::from_utf8(&line).unwrap();
+        // printf '<a b="&amp;1' | sha256sum, | base64
+        assert!(line.contains(r#""sha256":"52766591d1d5b62b12156c6a3a8e4081c8b7eb7b50bdfca2a41a29ad1923086a""#), "{line}");
+        assert!(line.contains(r#""data":{"base64":"PGEgYj0iJmFtcDsx"}"#), "{line}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::AclRights;
 use super::config::{Edit, Expected, Text};
+use crate::value::SecretText;
 
 /// A change to a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,8 +121,27 @@ pub struct TreeFile {
     pub path: String,
     /// Its length.
     pub bytes: u64,
-    /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
-    pub sha256: String,
+    /// SHA-256 of its bytes.
+    pub sha256: FileDigest,
+}
+
+/// The SHA-256 of a file, 64 lower-case hexadecimal digits. On the wire it is a string, whichever it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FileDigest {
+    /// The digits.
+    Known(String),
+    /// Those of a file that holds secrets: made when bytes for the wire are made, and nowhere kept.
+    Secret(SecretFile),
+}
+
+/// The bytes of a file that holds secrets, as references. Framing puts what is meant in its place: the digest of the
+/// bytes in a [`FileDigest`], the bytes in Base64 in a [`FileData`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFile {
+    /// The file.
+    pub secret_file: SecretText,
 }
 
 /// Bytes on their way to a host.
@@ -130,6 +150,8 @@ pub struct TreeFile {
 pub enum FileData {
     /// The bytes, in Base64.
     Base64(String),
+    /// The bytes of a file that holds secrets: on the wire, `base64`.
+    Secret(SecretFile),
 }
 
 /// Who may do what.

@@ -3,17 +3,25 @@
 //! A package is a zip or a folder. It is opened once: every entry is judged and hashed in one pass, and whatever a
 //! Windows host could not hold, or would hold in another place than it says, is refused before anything is sent.
 
+mod config_path;
+mod edit;
 mod entry_name;
 mod fault;
 mod folder;
 mod inspection;
+mod overlay;
 mod package;
+mod placeholders;
 mod reader;
 mod zip_file;
 
+pub use config_path::{ConfigPath, PathStep};
 pub use fault::{Fault, PackageError};
+pub use overlay::{ConfigEdit, Overlay, OverlayError, OverlayValue, ValuePiece};
 pub use package::{Limits, MAX_PATH_CHARS, Package, PackageFile, Sha256Digest};
 pub use reader::PackageReader;
 
 #[cfg(test)]
 mod archives_tests;
+#[cfg(test)]
+mod edit_tests;

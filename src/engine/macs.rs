@@ -1,14 +1,17 @@
-//! The MACs of desired secrets under a run's nonce.
+//! The MACs of what is desired, under a run's nonce.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::hostcall::{MacForm, Nonce};
+use crate::release::Release;
 use crate::resource::SecretMacs;
-use crate::value::{SecretRef, SecretValue};
+use crate::value::{SecretPart, SecretRef, SecretValue};
+
+/// The file of a release that is compared as a whole.
+pub const WEB_CONFIG: &str = "web.config";
 
 /// A run's nonce, and what the desired secrets give under it.
 #[derive(Clone)]
@@ -26,38 +29,43 @@ pub struct Macs {
 pub fn nonce() -> Result<Nonce, getrandom::Error> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(Nonce(hex(&bytes)))
+    Ok(Nonce(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })))
 }
 
 impl Macs {
-    /// Computes the MACs of secrets; a secret whose value is not to be had is left out and will not be compared.
-    pub fn new(nonce: Nonce, secrets: impl IntoIterator<Item = (SecretRef, SecretValue)>) -> Macs {
-        let key = unhex(&nonce.0);
-        let mut macs = SecretMacs::default();
+    /// Computes the MACs of secrets, of each part that they have, and of the configuration in releases. A secret whose
+    /// value is not to be had is left out and will not be compared.
+    pub fn new<'r>(
+        nonce: Nonce,
+        secrets: impl IntoIterator<Item = (SecretRef, SecretValue)>,
+        releases: impl IntoIterator<Item = &'r Arc<Release>>,
+        resolve: impl Fn(&SecretRef) -> Result<SecretValue, String>,
+    ) -> Macs {
+        let mut macs = SecretMacs { nonce: unhex(&nonce.0), ..SecretMacs::default() };
         for (reference, value) in secrets {
-            for form in [MacForm::Exact, MacForm::Upper] {
-                let mac = match form {
-                    MacForm::Exact => mac(&key, value.expose().as_bytes()),
-                    MacForm::Upper => mac(&key, value.expose().to_uppercase().as_bytes()),
-                };
-                macs.0.insert((reference.clone(), form), mac);
+            for part in [SecretPart::Whole, SecretPart::ValidationKey, SecretPart::DecryptionKey] {
+                let Ok(value) = part.of(&value) else { continue };
+                for form in [MacForm::Exact, MacForm::Upper] {
+                    let text = match form {
+                        MacForm::Exact => Zeroizing::new(value.expose().to_owned()),
+                        MacForm::Upper => Zeroizing::new(value.expose().to_uppercase()),
+                    };
+                    let mac = macs.of_bytes(text.as_bytes());
+                    macs.secrets.insert((reference.clone(), part, form), mac);
+                }
+            }
+        }
+        for release in releases {
+            if let Ok(bytes) = release.read(WEB_CONFIG, 0, usize::MAX, &resolve) {
+                let mac = macs.of_bytes(&bytes);
+                macs.files.insert((release.digest().to_string(), WEB_CONFIG.to_owned()), mac);
             }
         }
         Macs { nonce, secrets: Arc::new(macs) }
     }
-}
-
-fn mac(key: &[u8], text: &[u8]) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
-    mac.update(text);
-    hex(&mac.finalize().into_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -69,13 +77,6 @@ fn unhex(text: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_mac_is_hmac_sha256() {
-        // RFC 4231, test case 1: a key of twenty bytes 0x0b and the text "Hi There".
-        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
-        assert_eq!(mac(&unhex(&"0b".repeat(20)), b"Hi There"), expected);
-    }
 
     #[test]
     fn two_nonces_differ() {

@@ -1,14 +1,14 @@
 //! What was found on a host, in a form that kinds can ask.
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 
 use crate::hostcall::answer::{
-    Accounts, Certificate, Certificates, FeatureState, Features, HostFacts, PoolRuntime, RunState, Runtime, WasEvent,
+    Accounts, Acl, Certificate, Certificates, FeatureState, Features, FileState, HostFacts, HttpReply, PoolRuntime,
+    RunState, Runtime, WasEvent,
 };
-use crate::hostcall::{Answer, Content, Element, ElementPath, MacForm, Read, Refusal, RefusalCode};
-use crate::value::{Secret, SecretRef};
+use super::SecretMacs;
+use crate::hostcall::{Answer, Content, Element, ElementPath, FileAt, FileWant, HttpAt, MacForm, Read, Refusal, RefusalCode};
+use crate::value::{Secret, SecretPart, SecretRef};
 
 /// The answers of one host to one batch of reads.
 #[derive(Clone, Copy)]
@@ -16,10 +16,6 @@ pub struct Found<'a> {
     answers: &'a [(Read, Answer)],
     macs: &'a SecretMacs,
 }
-
-/// The MACs that the desired secrets would give under this run's nonce. Never recorded, never shown.
-#[derive(Default)]
-pub struct SecretMacs(pub BTreeMap<(SecretRef, MacForm), String>);
 
 /// What a kind is told of a secret on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,12 +112,53 @@ impl<'a> Found<'a> {
         accounts.0.get(name)?.as_ref().map(|account| account.name.clone())
     }
 
+    /// A file or folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the host refused to say.
+    pub fn file(&self, at: &FileAt, want: &FileWant) -> Result<Option<FileState>, Refusal> {
+        let asked = |read: &Read| matches!(read, Read::Files { at: of, want: what } if of == at && what == want);
+        self.answer("files", asked)
+    }
+
+    /// Who may do what to a folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the host refused to say.
+    pub fn acl(&self, path: &str) -> Result<Option<Acl>, Refusal> {
+        self.answer("acl", |read| matches!(read, Read::Acl { path: asked } if asked == path))
+    }
+
+    /// What a site answered to a GET of a path; `None` where nobody did.
+    pub fn reply(&self, site: &str, path: &str) -> Option<HttpReply> {
+        let asked = |read: &Read| {
+            matches!(read, Read::Http { at: HttpAt::Site(of), path: what, .. } if of == site && what == path)
+        };
+        self.answer("http", asked).ok().flatten()
+    }
+
+    /// The MACs of what is desired.
+    pub fn macs(&self) -> &'a SecretMacs {
+        self.macs
+    }
+
     /// Whether a secret attribute holds the desired secret.
     pub fn verdict(&self, content: &Content, desired: &SecretRef, form: MacForm) -> Verdict {
+        self.verdict_of_part(content, desired, SecretPart::Whole, form)
+    }
+
+    /// Whether a secret attribute holds a part of the desired secret.
+    pub fn verdict_of_part(
+        &self,
+        content: &Content,
+        desired: &SecretRef,
+        part: SecretPart,
+        form: MacForm,
+    ) -> Verdict {
         match content {
             Content::Empty {} => Verdict::Absent,
             Content::Unreadable {} => Verdict::Unreadable,
-            Content::Mac(mac) => match self.macs.0.get(&(desired.clone(), form)) {
+            Content::Mac(mac) => match self.macs.secrets.get(&(desired.clone(), part, form)) {
                 Some(wanted) if wanted == mac => Verdict::Equal,
                 _ => Verdict::Differs,
             },

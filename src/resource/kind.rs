@@ -1,12 +1,15 @@
 //! A kind with its type erased: what loader, plan and engine work with.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
 use crate::hostcall::Refusal;
+use crate::hostcall::config::AppPath;
+use crate::release::{Overlay, Release};
 use crate::value::Changes;
 
 /// A kind, as data.
@@ -67,6 +70,14 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn claims(&self) -> Vec<Claim>;
     /// See [`Resource::check`].
     fn check(&self, problems: &mut Problems);
+    /// See [`Resource::app`].
+    fn app(&self) -> Option<AppPath>;
+    /// See [`Resource::package`].
+    fn package(&self) -> Option<&str>;
+    /// See [`Resource::overlays`].
+    fn overlays(&self) -> Vec<Overlay>;
+    /// The same resource once it knows the release that delivers its application.
+    fn delivered(&self, release: &Arc<Release>) -> Box<dyn Instance>;
     /// See [`Resource::reads`].
     fn reads(&self, reads: &mut Reads);
     /// See [`Resource::conflicts`].
@@ -108,6 +119,24 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn check(&self, problems: &mut Problems) {
         self.0.check(problems);
+    }
+
+    fn app(&self) -> Option<AppPath> {
+        self.0.app()
+    }
+
+    fn package(&self) -> Option<&str> {
+        self.0.package()
+    }
+
+    fn overlays(&self) -> Vec<Overlay> {
+        self.0.overlays()
+    }
+
+    fn delivered(&self, release: &Arc<Release>) -> Box<dyn Instance> {
+        let mut resource = self.0.clone();
+        resource.deliver(release);
+        Box::new(Erased(resource))
     }
 
     fn reads(&self, reads: &mut Reads) {

@@ -3,6 +3,7 @@
 //! A kind says what to look at, tells what was found in the desired value's own words, and says what to change.
 //! It compares nothing, contacts nothing and cannot fail.
 
+mod app_rights;
 mod binding;
 mod certificate;
 mod found;
@@ -11,6 +12,7 @@ mod kind;
 mod mirror;
 mod pool_values;
 mod reads;
+mod secret_macs;
 mod was;
 mod writes;
 
@@ -18,12 +20,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use found::{Found, SecretMacs, Verdict};
+pub use found::{Found, Verdict};
 pub use kind::{Instance, Kind, Misread};
 pub use reads::Reads;
+pub use secret_macs::SecretMacs;
 pub use writes::{Phase, Writes};
 
+use std::sync::Arc;
+
 use crate::hostcall::Refusal;
+use crate::hostcall::config::AppPath;
+use crate::release::{Overlay, Release};
 use crate::value::Changes;
 
 /// What a kind is. One file implements it, one line in [`kinds!`] lists it.
@@ -53,6 +60,24 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
 
     /// What the types cannot say, at load time.
     fn check(&self, _: &mut Problems) {}
+
+    /// The application that this resource is about, where it delivers one or adds to what delivers it.
+    fn app(&self) -> Option<AppPath> {
+        None
+    }
+
+    /// The package that it delivers: a path on the controller, from the playbook's folder.
+    fn package(&self) -> Option<&str> {
+        None
+    }
+
+    /// What it adds to the release of its application, where the same play delivers one.
+    fn overlays(&self) -> Vec<Overlay> {
+        Vec::new()
+    }
+
+    /// Takes notice of the release that delivers its application.
+    fn deliver(&mut self, _: &Arc<Release>) {}
 
     /// What to look at. Sees no answers.
     fn reads(&self, reads: &mut Reads);
@@ -148,6 +173,7 @@ fn check_object_name(name: &str, problems: &mut Problems) {
 }
 
 kinds! {
+    app_release::AppRelease,
     iis_app_pool::IisAppPool,
     iis_application::IisApplication,
     iis_site::IisSite,

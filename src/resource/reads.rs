@@ -25,6 +25,11 @@ impl Reads {
         self.others.insert(Read::IisConfig { at, mac: MacForm::Exact });
     }
 
+    /// Asks a question that nothing else here has a name for.
+    pub fn ask(&mut self, read: Read) {
+        self.others.insert(read);
+    }
+
     /// Asks for the state of a pool.
     pub fn pool(&mut self, name: &str) {
         self.pools.insert(name.to_owned());

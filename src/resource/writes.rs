@@ -14,6 +14,8 @@ pub enum Phase {
     Commit,
     /// Start, stop, recycle.
     Control,
+    /// What is of no use any more goes.
+    Cleanup,
     /// Windows features: the end of a stage.
     Features,
 }

@@ -119,7 +119,7 @@ impl SecretText {
                 TextPiece::Secret(piece) => {
                     let error = |why| SecretTextError { secret: piece.secret.clone(), why };
                     let value = resolve(&piece.secret).map_err(|why| error(format!("cannot be read: {why}")))?;
-                    piece.part.of(value).and_then(|value| bytes.push_secret(&value, piece.escape)).map_err(error)?;
+                    piece.part.of(&value).and_then(|value| bytes.push_secret(&value, piece.escape)).map_err(error)?;
                 }
             }
         }
@@ -128,14 +128,18 @@ impl SecretText {
 }
 
 impl SecretPart {
-    fn of(self, value: SecretValue) -> Result<SecretValue, String> {
+    /// This part of a secret's value.
+    ///
+    /// # Errors
+    /// A value that is no machine key where a part of one is meant.
+    pub fn of(self, value: &SecretValue) -> Result<SecretValue, String> {
         if self == SecretPart::Whole {
-            return Ok(value);
+            return Ok(SecretValue::new(value.expose().to_owned()));
         }
-        let key = MachineKey::parse(&value, &PublishedKeys::shipped())
+        let key = MachineKey::parse(value, &PublishedKeys::shipped())
             .map_err(|error| format!("holds no machine key that a farm can share: {error}"))?;
         Ok(match self {
-            SecretPart::Whole => value,
+            SecretPart::Whole => SecretValue::new(value.expose().to_owned()),
             SecretPart::ValidationKey => key.validation_key(),
             SecretPart::DecryptionKey => key.decryption_key(),
             SecretPart::Validation => SecretValue::new(key.validation().as_str().to_owned()),

@@ -1,0 +1,339 @@
+//! `app_release`: the files of an application, delivered as one content-addressed folder.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::iis_application::{application, folder_claim, sites};
+use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
+use crate::hostcall::answer::RunState;
+use crate::hostcall::config::AppPath;
+use crate::hostcall::read::HttpVerb;
+use crate::hostcall::{
+    Control, ControlTarget, Edit, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal, SecretFile, Text,
+    TreeFile, Write,
+};
+use crate::release::{FileContent, Release};
+use crate::value::{Changes, UrlPath, WindowsPath};
+
+/// Where releases are kept unless the playbook says otherwise.
+const ROOT: &str = "%SystemDrive%\\farmhand";
+
+/// How many releases stay on a host unless the playbook says otherwise.
+const KEEP: u32 = 5;
+
+/// The file of a release that is compared byte by byte.
+const WEB_CONFIG: &str = "web.config";
+
+/// The files of an application: a package becomes a folder named for its content, and the application is switched to it.
+///
+/// Only what a host lacks travels, and every file is checked there. Nothing in the folder is ever edited: `machine_key`
+/// and `web_config` steps for the same application in the same play are put into the package before it is named, so
+/// that another key is another release, and the one before is there to go back to.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppRelease {
+    /// The site's name.
+    pub site: String,
+    /// The application's path; `/` for the one at the site's root.
+    #[serde(default = "UrlPath::root")]
+    pub path: UrlPath,
+    /// A zip or a folder, from the playbook's folder.
+    #[schemars(extend("writeOnly" = true))]
+    pub package: String,
+    /// The folder on the host under which releases are kept; `%SystemDrive%\farmhand` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub root: Option<WindowsPath>,
+    /// How many releases stay on the host, the live one included; 5 unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub keep: Option<u32>,
+    /// Folders below the application's that it writes to itself, such as `App_Data`: left alone, and writable by its
+    /// pool. Each release has its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("writeOnly" = true))]
+    pub writable: Vec<String>,
+    /// Whether the application must answer a GET of its path with a status below 500; it must, unless this is `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub prove: Option<bool>,
+    /// What is compared, once the release is known.
+    #[serde(flatten, skip_deserializing)]
+    #[schemars(skip)]
+    pub state: ReleaseState,
+    /// The release.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub delivery: Option<Arc<Release>>,
+}
+
+/// What is compared of a release.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReleaseState {
+    /// The live release, or the folder where it is none of farmhand's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// Whether the live folder is as it was delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
+    /// Who may do what to the release's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rights: Option<String>,
+    /// What the application answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+const AS_DELIVERED: &str = "as delivered";
+const ANSWERS: &str = "below 500";
+
+impl AppRelease {
+    /// The folder with the application's releases.
+    fn base(&self) -> String {
+        let root = self.root.as_ref().map_or(ROOT, WindowsPath::as_str).trim_end_matches(['\\', '/']);
+        let below = if self.path.is_root() { String::new() } else { self.path.as_str().replace('/', "~") };
+        format!("{root}\\releases\\{}{below}", self.site)
+    }
+
+    fn folder(&self, release: &Release) -> String {
+        format!("{}\\{}", self.base(), release.digest())
+    }
+
+    fn live(&self, file: &str) -> FileAt {
+        FileAt::App { site: self.site.clone(), path: self.path.as_str().to_owned(), file: file.to_owned() }
+    }
+
+    /// What is looked at below the live folder by name and length. Configuration is compared byte by byte instead.
+    fn tree(&self) -> FileWant {
+        FileWant::Tree { except: self.writable.iter().cloned().chain([WEB_CONFIG.to_owned()]).collect() }
+    }
+
+    /// The path that a GET asks for.
+    fn url(&self) -> String {
+        if self.path.is_root() { "/".to_owned() } else { format!("{}/", self.path.as_str()) }
+    }
+
+    fn proves(&self) -> bool {
+        self.prove != Some(false)
+    }
+
+    fn virtual_directory(&self) -> ElementPath {
+        sites().item([("name", &self.site)]).item([("path", self.path.as_str())]).item([("path", "/")])
+    }
+
+    /// In what the live folder is not the release, which it says it is.
+    fn files(&self, release: &Release, found: &Found) -> Result<String, Refusal> {
+        let mut wrong = Vec::new();
+        let config = found.file(&self.live(WEB_CONFIG), &FileWant::Mac)?;
+        let wanted = found.macs().files.get(&(release.digest().to_string(), WEB_CONFIG.to_owned()));
+        if config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
+            wrong.push("web.config was edited");
+        }
+        let tree = found.file(&self.live(""), &self.tree())?.and_then(|folder| folder.tree);
+        if tree.map(|tree| tree.digest) != Some(tree_digest(release, &self.writable)) {
+            wrong.push("files were added, removed or replaced");
+        }
+        Ok(if wrong.is_empty() { AS_DELIVERED.to_owned() } else { wrong.join("; ") })
+    }
+
+    /// Releases that are on the host, newest first, without the wanted one.
+    fn others(&self, release: &Release, found: &Found) -> Vec<String> {
+        let names = found.file(&FileAt::Path(self.base()), &FileWant::Names).ok().flatten();
+        let names = names.and_then(|folder| folder.names).unwrap_or_default();
+        names.into_iter().filter(|name| is_digest(name) && name != release.digest().as_str()).collect()
+    }
+
+    /// The call that brings the release's folder there.
+    fn put(&self, release: &Release, others: &[String]) -> Write {
+        let files = release.files().iter().map(|file| {
+            let (bytes, sha256) = match &file.content {
+                FileContent::Plain { bytes, sha256 } => (*bytes, FileDigest::Known(sha256.to_string())),
+                FileContent::Overlaid(text) => (0, FileDigest::Secret(SecretFile { secret_file: text.clone() })),
+            };
+            TreeFile { path: file.path.clone(), bytes, sha256 }
+        });
+        Write::PutTree {
+            path: self.folder(release),
+            files: Some(files.collect()),
+            from: others.iter().take(3).map(|name| format!("{}\\{name}", self.base())).collect(),
+            except: self.writable.clone(),
+        }
+    }
+}
+
+/// Whether a folder's name is that of a release.
+fn is_digest(name: &str) -> bool {
+    name.len() == 12 && name.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+}
+
+/// What [`crate::hostcall::answer::Tree`] says of a folder that holds the release.
+fn tree_digest(release: &Release, except: &[String]) -> String {
+    let left_out = |path: &str| {
+        let mut all = except.iter().map(|it| it.to_lowercase()).chain([WEB_CONFIG.to_owned()]);
+        all.any(|it| path == it || path.strip_prefix(&it).is_some_and(|rest| rest.starts_with('\\')))
+    };
+    let mut lines: Vec<Vec<u16>> = Vec::new();
+    for file in release.files() {
+        let path = file.path.to_lowercase();
+        if let FileContent::Plain { bytes, .. } = &file.content
+            && !left_out(&path)
+        {
+            lines.push(format!("{path}|{bytes}\n").encode_utf16().collect());
+        }
+    }
+    lines.sort();
+    let text: String = lines.iter().map(|line| String::from_utf16_lossy(line)).collect();
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Resource for AppRelease {
+    const KIND: &'static str = "app_release";
+    const EXAMPLE: &'static str = include_str!("app_release.example.yml");
+
+    fn name(&self) -> String {
+        format!("{}{}", self.site, self.path.as_str())
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![folder_claim(&self.site, self.path.as_str())]
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        for (index, folder) in self.writable.iter().enumerate() {
+            let parts: Vec<&str> = folder.split('\\').collect();
+            let wrong = |c: char| c.is_control() || "/:*?\"<>|".contains(c);
+            if parts.iter().any(|part| part.is_empty() || *part == "." || *part == ".." || part.contains(wrong)) {
+                let message = format!("`{folder}` is no folder below the application's");
+                problems.add(&format!("writable[{index}]"), message, "such as App_Data or 'App_Data\\uploads'");
+            }
+        }
+        if self.keep == Some(0) {
+            problems.add("keep", "the live release stays, so at least 1 is kept", "2 or more, to be able to go back");
+        }
+    }
+
+    fn app(&self) -> Option<AppPath> {
+        Some(AppPath { site: self.site.clone(), path: self.path.as_str().to_owned() })
+    }
+
+    fn package(&self) -> Option<&str> {
+        Some(&self.package)
+    }
+
+    fn deliver(&mut self, release: &Arc<Release>) {
+        self.state = ReleaseState {
+            release: Some(release.digest().to_string()),
+            files: Some(AS_DELIVERED.to_owned()),
+            rights: Some(AS_DELIVERED.to_owned()),
+            answer: self.proves().then(|| ANSWERS.to_owned()),
+        };
+        self.delivery = Some(Arc::clone(release));
+    }
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.config(sites());
+        reads.site(&self.site);
+        let Some(release) = &self.delivery else { return };
+        reads.ask(Read::Files { at: self.live(""), want: self.tree() });
+        reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
+        reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
+        reads.ask(Read::Acl { path: self.folder(release) });
+        if self.proves() {
+            reads.ask(Read::Http { verb: HttpVerb::Get, at: HttpAt::Site(self.site.clone()), path: self.url() });
+        }
+    }
+
+    fn conflicts(&self, found: &Found, problems: &mut Problems) {
+        let Ok(Some(sites)) = found.config(&sites()) else { return };
+        if let (None, _) | (_, None) = application(Some(&sites), &self.site, self.path.as_str()) {
+            let message = format!("there is no application `{}` on this host", self.name());
+            let kind = if self.path.is_root() { "an iis_site" } else { "an iis_application" };
+            problems.add("site", message, format!("{kind} step before this one"));
+        }
+    }
+
+    fn seen(&self, found: &Found) -> Result<Option<Self>, Refusal> {
+        let mut actual = self.clone();
+        let Some(release) = &self.delivery else { return Ok(Some(actual)) };
+        let sites = found.config(&sites())?;
+        let (_, Some(application)) = application(sites.as_ref(), &self.site, self.path.as_str()) else {
+            return Ok(None);
+        };
+        let live = application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default();
+        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
+        let is_live = wanted.is_ok_and(|it| it.as_str() == self.folder(release));
+        let name = live.rsplit(['\\', '/']).next().unwrap_or_default();
+        actual.state.release = Some(match is_live {
+            true => release.digest().to_string(),
+            false if is_digest(name) => name.to_owned(),
+            false => live.to_owned(),
+        });
+        if is_live {
+            actual.state.files = Some(self.files(release, found)?);
+            let pool = application.text("applicationPool").unwrap_or_default();
+            actual.state.rights = Some(match found.acl(&self.folder(release))? {
+                Some(acl) if app_rights::are(&acl, pool) => AS_DELIVERED.to_owned(),
+                Some(_) => "were changed".to_owned(),
+                None => "there is no folder".to_owned(),
+            });
+        }
+        if self.proves() {
+            actual.state.answer = Some(match found.reply(&self.site, &self.url()) {
+                Some(reply) if reply.status < 500 => ANSWERS.to_owned(),
+                Some(reply) => format!("status {}", reply.status),
+                None => "none".to_owned(),
+            });
+        }
+        Ok(Some(actual))
+    }
+
+    fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
+        let Some(release) = &self.delivery else { return };
+        let sites = found.config(&sites()).ok().flatten();
+        let (_, application) = application(sites.as_ref(), &self.site, self.path.as_str());
+        let pool = application.and_then(|it| it.text("applicationPool")).unwrap_or("DefaultAppPool");
+        let folder = self.folder(release);
+        let others = self.others(release, found);
+        let delivers = ["release", "files"].iter().any(|property| changes.touch(property));
+        if delivers {
+            writes.add(Phase::Files, self.put(release, &others));
+        }
+        if delivers || changes.touch("rights") {
+            let grants = app_rights::grants(pool, false);
+            writes.add(Phase::Files, Write::SetAcl { path: folder.clone(), grants });
+            for writable in &self.writable {
+                let (path, grants) = (format!("{folder}\\{writable}"), app_rights::grants(pool, true));
+                writes.add(Phase::Files, Write::SetAcl { path, grants });
+            }
+        }
+        if changes.touch("release") {
+            let at = self.virtual_directory();
+            let value = Text::Plain(folder);
+            let edits = vec![Edit::Set { at, attribute: "physicalPath".to_owned(), value }];
+            let root = ElementPath::section("system.applicationHost/sites");
+            let expected = sites.as_ref().map(|sites| mirror::expected(&edits, sites, &root)).unwrap_or_default();
+            writes.edit(expected, edits);
+        }
+        if delivers || changes.touch("answer") {
+            writes.control(ControlTarget::Pool(pool.to_owned()), Control::Recycle);
+        }
+        let keep = usize::try_from(self.keep.unwrap_or(KEEP)).unwrap_or(usize::MAX);
+        for name in others.iter().skip(keep.saturating_sub(1)) {
+            writes.add(Phase::Cleanup, Write::Remove { path: format!("{}\\{name}", self.base()), must: false });
+        }
+    }
+
+    fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
+        let running = found.site(&self.site).ok().flatten() == Some(RunState::Started);
+        let touched = ["release", "files", "answer"].iter().any(|property| changes.touch(property));
+        if running && touched { Disturbance::Recycles } else { Disturbance::None }
+    }
+
+    fn symptoms(&self, found: &Found) -> Vec<String> {
+        let reply = found.reply(&self.site, &self.url()).filter(|reply| reply.status >= 500);
+        reply.map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url())).into_iter().collect()
+    }
+}

@@ -4,6 +4,7 @@
 //! Windows host could not hold, or would hold in another place than it says, is refused before anything is sent.
 
 mod config_path;
+mod delivery;
 mod edit;
 mod entry_name;
 mod fault;
@@ -16,6 +17,7 @@ mod reader;
 mod zip_file;
 
 pub use config_path::{ConfigPath, PathStep};
+pub use delivery::{FileContent, Release, ReleaseDigest, ReleaseError, ReleaseFile};
 pub use fault::{Fault, PackageError};
 pub use overlay::{ConfigEdit, Overlay, OverlayError, OverlayValue, ValuePiece};
 pub use package::{Limits, MAX_PATH_CHARS, Package, PackageFile, Sha256Digest};
@@ -23,5 +25,7 @@ pub use reader::PackageReader;
 
 #[cfg(test)]
 mod archives_tests;
+#[cfg(test)]
+mod delivery_tests;
 #[cfg(test)]
 mod edit_tests;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{END_LINE, PROTOCOL, text};
 use crate::hostcall::{Access, Batch, Hello, SecretFile};
-use crate::value::{SecretRef, SecretTextError, SecretValue};
+use crate::value::{SecretRef, SecretText, SecretTextError, SecretValue};
 
 /// The longest line towards a host, LF included: each is one string in the agent's memory.
 /// A release's list of files is the longest there is, some 150 bytes a file.
@@ -127,6 +127,13 @@ impl Line {
                     self.push(b"}");
                     return Ok(());
                 }
+                if let Some(text) = composed(value) {
+                    let bytes = bytes(&SecretFile { secret_file: text }, secrets)?;
+                    self.push(b"{\"plain\":");
+                    self.text(std::str::from_utf8(&bytes).unwrap_or_default());
+                    self.push(b"}");
+                    return Ok(());
+                }
                 if let Some(reference) = secret(value) {
                     let plain = secrets(&reference).map_err(|why| EncodeError::Secret { name: reference.name, why })?;
                     self.push(b"{\"plain\":");
@@ -184,6 +191,11 @@ fn secret(value: &Value) -> Option<SecretRef> {
     }
 }
 
+/// The text, where a value is [`crate::hostcall::Text::Composed`] as it is serialised.
+fn composed(value: &Value) -> Option<SecretText> {
+    value.get("composed").and_then(|text| serde_json::from_value(text.clone()).ok())
+}
+
 /// The file, where a value is a [`SecretFile`] as it is serialised. No other part of a batch has that key.
 fn secret_file(value: &Value) -> Option<SecretFile> {
     value.get("secret_file").and_then(|_| serde_json::from_value(value.clone()).ok())
@@ -233,7 +245,7 @@ impl Lines {
 mod tests {
     use super::*;
     use crate::hostcall::{Call, FileData, FileDigest, Nonce, Read, Text, TreeFile, Write};
-    use crate::value::{Escape, SecretPart, SecretPiece, SecretText, Store, TextEncoding, TextPiece};
+    use crate::value::{Escape, SecretPart, SecretPiece, Store, TextEncoding, TextPiece};
     use proptest::prelude::*;
 
     fn batch(call: Call) -> Batch {

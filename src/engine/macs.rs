@@ -46,7 +46,7 @@ impl Macs {
     ) -> Macs {
         let mut macs = SecretMacs { nonce: unhex(&nonce.0), ..SecretMacs::default() };
         for (reference, value) in secrets {
-            for part in [SecretPart::Whole, SecretPart::ValidationKey, SecretPart::DecryptionKey] {
+            for part in SecretPart::ALL {
                 let Ok(value) = part.of(&value) else { continue };
                 for form in [MacForm::Exact, MacForm::Upper] {
                     let text = match form {

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::value::SecretRef;
+use crate::value::{SecretRef, SecretText};
 
 /// A digest of an element's own content, or `absent`.
 ///
@@ -241,4 +241,6 @@ pub enum Text {
     Plain(String),
     /// A secret's name.
     Secret(SecretRef),
+    /// A text that secrets, or parts of them, stand in.
+    Composed(SecretText),
 }

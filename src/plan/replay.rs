@@ -100,7 +100,7 @@ fn attribute(value: &Text) -> Attribute {
     let content = match value {
         Text::Plain(text) => Content::Value(text.clone()),
         // What its MAC will be is not known here; it is no other step's business.
-        Text::Secret(_) => Content::Mac(String::new()),
+        Text::Secret(_) | Text::Composed(_) => Content::Mac(String::new()),
     };
     Attribute { source: Source::Set, content }
 }

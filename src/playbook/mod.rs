@@ -5,6 +5,7 @@ mod load;
 mod mistakes;
 mod place;
 mod properties;
+mod releases;
 mod resolve;
 mod schema;
 mod secrets;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use load::{Loaded, Request, load};
 pub use place::Place;
+pub use releases::{Packages, deliver};
 pub use schema::schema;
 pub use secrets::{SecretUse, missing_secrets};
 

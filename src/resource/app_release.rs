@@ -223,6 +223,11 @@ impl Resource for AppRelease {
         Some(&self.package)
     }
 
+    fn folder_chars(&self) -> usize {
+        // `%SystemDrive%` is two characters on the host; `.partial` is there while it is built.
+        self.base().replace("%SystemDrive%", "C:").chars().count() + "\\0123456789ab.partial".len()
+    }
+
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
             release: Some(release.digest().to_string()),

@@ -10,7 +10,7 @@ use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
 use crate::hostcall::Refusal;
 use crate::hostcall::config::AppPath;
 use crate::release::{Overlay, Release};
-use crate::value::Changes;
+use crate::value::{Changes, SecretRef};
 
 /// A kind, as data.
 #[derive(Clone, Copy)]
@@ -74,8 +74,12 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn app(&self) -> Option<AppPath>;
     /// See [`Resource::package`].
     fn package(&self) -> Option<&str>;
+    /// See [`Resource::folder_chars`].
+    fn folder_chars(&self) -> usize;
     /// See [`Resource::overlays`].
     fn overlays(&self) -> Vec<Overlay>;
+    /// See [`Resource::machine_key`].
+    fn machine_key(&self) -> Option<&SecretRef>;
     /// The same resource once it knows the release that delivers its application.
     fn delivered(&self, release: &Arc<Release>) -> Box<dyn Instance>;
     /// See [`Resource::reads`].
@@ -129,8 +133,16 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.package()
     }
 
+    fn folder_chars(&self) -> usize {
+        self.0.folder_chars()
+    }
+
     fn overlays(&self) -> Vec<Overlay> {
         self.0.overlays()
+    }
+
+    fn machine_key(&self) -> Option<&SecretRef> {
+        self.0.machine_key()
     }
 
     fn delivered(&self, release: &Arc<Release>) -> Box<dyn Instance> {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use crate::hostcall::Refusal;
 use crate::hostcall::config::AppPath;
 use crate::release::{Overlay, Release};
-use crate::value::Changes;
+use crate::value::{Changes, SecretRef};
 
 /// What a kind is. One file implements it, one line in [`kinds!`] lists it.
 ///
@@ -71,9 +71,19 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
         None
     }
 
+    /// How long the path of the folder on the host is at the most, into which its package goes.
+    fn folder_chars(&self) -> usize {
+        0
+    }
+
     /// What it adds to the release of its application, where the same play delivers one.
     fn overlays(&self) -> Vec<Overlay> {
         Vec::new()
+    }
+
+    /// The machine key that it needs, which is made where the store has none.
+    fn machine_key(&self) -> Option<&SecretRef> {
+        None
     }
 
     /// Takes notice of the release that delivers its application.
@@ -177,5 +187,6 @@ kinds! {
     iis_app_pool::IisAppPool,
     iis_application::IisApplication,
     iis_site::IisSite,
+    machine_key::MachineKey,
     windows_feature::WindowsFeature,
 }

@@ -128,6 +128,15 @@ impl SecretText {
 }
 
 impl SecretPart {
+    /// All of them.
+    pub const ALL: [SecretPart; 5] = [
+        SecretPart::Whole,
+        SecretPart::ValidationKey,
+        SecretPart::DecryptionKey,
+        SecretPart::Validation,
+        SecretPart::Decryption,
+    ];
+
     /// This part of a secret's value.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! The algorithms and modes that a machine key names.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::error::MachineKeyError;
 
 /// What signs: `validation`. Others are for the pipeline before .NET 4.5 alone.
@@ -73,7 +76,8 @@ impl Decryption {
 }
 
 /// `compatibilityMode`: which pipeline forms authentication and view state use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum CompatibilityMode {
     /// `Framework20SP1`.
     Framework20Sp1,
@@ -94,6 +98,11 @@ impl CompatibilityMode {
             CompatibilityMode::Framework20Sp2 => "Framework20SP2",
             CompatibilityMode::Framework45 => "Framework45",
         }
+    }
+
+    /// The mode of a word in web.config; letter case does not count.
+    pub fn of(text: &str) -> Option<CompatibilityMode> {
+        CompatibilityMode::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(text))
     }
 
     pub(super) fn parse(text: &str) -> Result<CompatibilityMode, MachineKeyError> {

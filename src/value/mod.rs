@@ -13,6 +13,7 @@ mod secret;
 mod secret_text;
 mod time_of_day;
 mod time_span;
+mod url_path;
 mod windows_path;
 mod xml_text;
 
@@ -29,5 +30,6 @@ pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
 pub use secret_text::{Escape, SecretPart, SecretPiece, SecretText, SecretTextError, TextEncoding, TextPiece};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
+pub use url_path::UrlPath;
 pub use windows_path::WindowsPath;
 pub(crate) use xml_text::{push_xml_attribute, xml_allows};

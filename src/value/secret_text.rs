@@ -8,7 +8,7 @@ use super::xml_text::{push_xml_attribute, xml_allows};
 use super::{SecretRef, SecretValue};
 
 /// A text such as a web.config or a connection string, with references where its secrets stand.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretText {
     /// How it becomes bytes.
@@ -19,7 +19,7 @@ pub struct SecretText {
 }
 
 /// How a text becomes bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextEncoding {
     /// UTF-8.
@@ -34,7 +34,7 @@ pub enum TextEncoding {
 }
 
 /// A piece of a text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextPiece {
     /// The text itself.
@@ -44,7 +44,7 @@ pub enum TextPiece {
 }
 
 /// Where a secret stands in a text, and how it is written there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretPiece {
     /// The secret.
@@ -58,7 +58,7 @@ pub struct SecretPiece {
 }
 
 /// What of a secret is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretPart {
     /// All of it.
@@ -75,7 +75,7 @@ pub enum SecretPart {
 }
 
 /// How a secret is written into the text around it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Escape {
     /// As it is.

@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::edit::{EMPTY_CONFIG, apply};
 use super::entry_name::{folded, relative};
 use super::overlay::{ConfigEdit, Overlay, OverlayError};
-use super::package::{Package, Sha256Digest};
+use super::package::Package;
+use super::sha256_digest::Sha256Digest;
 use crate::value::{Fingerprint, SecretRef, SecretText, SecretTextError, SecretValue, TextPiece};
 
 /// A release's name: the first 12 lower-case hexadecimal digits of the SHA-256 of what it holds.

@@ -78,7 +78,7 @@ fn overlays_are_in_the_bytes_for_the_wire_alone() {
         text.contains("<system.web>\n") && MachineKey::parse(&written, &crate::value::PublishedKeys::shipped()).is_ok()
     );
     let serialised = serde_json::to_string(release.files()).unwrap();
-    let digits: Vec<&str> = text.split('"').filter(|it| it.len() >= 64).collect();
+    let digits: Vec<&str> = text.split('"').filter(|it| it.len() >= 64 && !it.contains('<')).collect();
     assert_eq!(digits.iter().map(|it| it.len()).collect::<Vec<_>>(), [128, 64]);
     assert!(digits.iter().all(|digits| !serialised.contains(digits)));
     let slice = release.read("Web.config", 10, 5, resolve).unwrap();

@@ -16,8 +16,8 @@ pub(super) const EMPTY_CONFIG: &[u8] =
 pub(super) fn apply(file: &str, bytes: &[u8], edits: &[&ConfigEdit]) -> Result<SecretText, OverlayError> {
     let document = Document::parse(bytes).map_err(|error| OverlayError::NotXml { file: file.to_owned(), error })?;
     let (_, text) = text(&document);
-    let placeholders =
-        Placeholders::unlike(std::iter::once(text.as_str()).chain(edits.iter().flat_map(|it| plain(it))));
+    let texts = std::iter::once(text.as_str()).chain(edits.iter().flat_map(|it| plain(it)));
+    let placeholders = Placeholders::unlike(&texts);
     let mut editor = Editor { file, document, placeholders, set: BTreeSet::new() };
     for edit in edits {
         editor.apply(edit)?;

@@ -176,7 +176,7 @@ fn text_that_looks_like_what_stands_for_a_secret_is_text() {
 }
 
 fn config() -> impl Strategy<Value = String> {
-    let entry = ("[a-e]", "[ -~&&[^&<\"']]{0,6}", "[ \r\n\t]{1,3}", prop::sample::select(vec!['\'', '"'])).prop_map(
+    let entry = ("[a-e]", "[ -~&&[^&<>\"'k]]{0,6}", "[ \r\n\t]{1,3}", prop::sample::select(vec!['\'', '"'])).prop_map(
         |(key, value, space, quote)| {
             format!("{space}<add{space}key={quote}{key}{quote} value = {quote}{value}{quote}{space}/>")
         },

@@ -10,18 +10,22 @@ mod entry_name;
 mod fault;
 mod folder;
 mod inspection;
+mod opening;
 mod overlay;
 mod package;
 mod placeholders;
 mod reader;
+mod sha256_digest;
 mod zip_file;
 
 pub use config_path::{ConfigPath, PathStep};
 pub use delivery::{FileContent, Release, ReleaseDigest, ReleaseError, ReleaseFile};
 pub use fault::{Fault, PackageError};
+pub use opening::Limits;
 pub use overlay::{ConfigEdit, Overlay, OverlayError, OverlayValue, ValuePiece};
-pub use package::{Limits, MAX_PATH_CHARS, Package, PackageFile, Sha256Digest};
+pub use package::{MAX_PATH_CHARS, Package, PackageFile};
 pub use reader::PackageReader;
+pub use sha256_digest::Sha256Digest;
 
 #[cfg(test)]
 mod archives_tests;

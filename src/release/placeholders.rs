@@ -11,7 +11,7 @@ pub(super) struct Placeholders {
 
 impl Placeholders {
     /// Finds a mark that none of the texts holds.
-    pub(super) fn unlike<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Placeholders {
+    pub(super) fn unlike<'a>(texts: &(impl Iterator<Item = &'a str> + Clone)) -> Placeholders {
         let mut number = 0_u64;
         loop {
             let mark = format!("secret{number}of");

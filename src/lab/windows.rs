@@ -241,7 +241,7 @@ fn subject(edit: &Edit) -> ElementPath {
     if let Edit::Add { attributes, .. } = edit {
         let plain = |(name, text): &(String, Text)| match text {
             Text::Plain(text) => Some((name.clone(), text.clone())),
-            Text::Secret(_) => None,
+            Text::Secret(_) | Text::Composed(_) => None,
         };
         at.steps.push(Step::Item(attributes.iter().filter_map(plain).collect()));
     }

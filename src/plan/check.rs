@@ -52,7 +52,7 @@ impl World {
         if let Edit::Add { at, attributes, .. } = edit {
             let plain = attributes.iter().filter_map(|(name, value)| match value {
                 Text::Plain(text) => Some((name.clone(), text.clone())),
-                Text::Secret(_) => None,
+                Text::Secret(_) | Text::Composed(_) => None,
             });
             let mut item = at.clone();
             item.steps.push(Step::Item(plain.collect()));

@@ -32,6 +32,8 @@ pub mod transport;
 
 pub mod session;
 
+pub mod journal;
+
 pub mod engine;
 
 pub mod report;

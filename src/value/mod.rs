@@ -4,6 +4,7 @@
 //! and then comparing is plain equality.
 
 mod account_name;
+mod canonical;
 mod change;
 mod endpoint;
 mod flags;
@@ -11,9 +12,11 @@ mod iis_text;
 mod secret;
 mod time_of_day;
 mod time_span;
+mod utc;
 mod windows_path;
 
 pub use account_name::AccountName;
+pub use canonical::canonical;
 pub use change::{Change, Changes, diff};
 pub use endpoint::Endpoint;
 pub use flags::Flags;
@@ -22,4 +25,5 @@ pub(crate) use iis_text::iis_enum;
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
+pub use utc::{unix_seconds, utc_text};
 pub use windows_path::WindowsPath;

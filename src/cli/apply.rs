@@ -1,8 +1,11 @@
 //! `farmhand apply`: make the farm so.
 
+use std::sync::Arc;
+
+use super::run::Run;
 use super::target::{Against, Target};
 use super::{Exit, Failure, Ui};
-use crate::engine::Approval;
+use crate::engine::{Approval, HostOutcome, Survey};
 use crate::report::{Counts, Differences, differences_json, differences_text, recap_json, recap_text};
 
 /// Make the farm as the playbook says
@@ -40,30 +43,63 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
         ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
         return Ok(if Counts::of(&surveys).hosts_failed > 0 { Exit::Hosts } else { Exit::Ok });
     }
-    let mut nobody_to_ask = false;
+    let run = Arc::new(Run::new(args.target.state(against), format!("apply {}", args.target.words())));
+    let mut refused = None;
     let mut plan = serde_json::Value::Null;
-    let outcomes = farm.apply(ui, |surveys| {
+    let outcomes = farm.apply(ui, &run, |surveys| {
         ui.text(&differences_text(surveys, how, ui.style, |survey| farm.troubles(survey)));
         plan = differences_json(surveys, |survey| farm.troubles(survey));
-        if args.yes || Counts::of(surveys).nothing_differs() {
+        if Counts::of(surveys).nothing_differs() {
             return Approval::Granted;
         }
-        match ui.confirm("\nMake these changes?") {
-            Some(true) => Approval::Granted,
-            Some(false) => Approval::Refused,
-            None => {
-                nobody_to_ask = true;
-                Approval::Refused
-            }
-        }
+        approve(ui, args, &run, surveys).unwrap_or_else(|failure| {
+            refused = Some(failure);
+            Approval::Refused
+        })
     })?;
-    if nobody_to_ask {
-        let failure = Failure::input("nothing was changed: there is no terminal to ask on");
-        return Err(failure.hint("--yes changes without asking; --check only shows"));
+    if let Some(failure) = refused {
+        return Err(failure);
     }
+    let journal = run.end(&outcomes);
     ui.text(&format!("\n{}", recap_text(&outcomes, ui.style, ui.verbose > 0)));
     let mut result = recap_json(&outcomes);
     result["plan"] = plan;
+    let journal = journal.inspect_err(|_| ui.value(&result))?;
+    result["journal"] = journal.as_ref().map(|path| path.display().to_string()).into();
     ui.value(&result);
-    Ok(if outcomes.iter().all(|outcome| outcome.status.is_good()) { Exit::Ok } else { Exit::Hosts })
+    let exit = exit(&outcomes, run.stop.is_asked());
+    if let Some(path) = journal.filter(|_| exit != Exit::Ok || ui.verbose > 0) {
+        ui.news(&format!("journal: {}", path.display()));
+    }
+    if exit == Exit::Interrupted {
+        ui.news("interrupted: run it again to go on");
+    }
+    Ok(exit)
+}
+
+/// Locks the hosts that are to be changed, asks, and begins the journal.
+fn approve(ui: Ui, args: &Args, run: &Run, surveys: &[Survey]) -> Result<Approval, Failure> {
+    let differs = |survey: &&Survey| survey.looked.as_ref().is_ok_and(|looked| looked.changes() > 0);
+    let hosts: Vec<String> = surveys.iter().filter(differs).map(|survey| survey.host.clone()).collect();
+    run.lock(ui, &hosts)?;
+    if !args.yes {
+        match run.confirm(ui) {
+            Some(true) => {}
+            Some(false) => return Ok(Approval::Refused),
+            None => {
+                let failure = Failure::input("nothing was changed: there is no terminal to ask on");
+                return Err(failure.hint("--yes changes without asking; --check only shows"));
+            }
+        }
+    }
+    run.begin(&hosts)?;
+    Ok(Approval::Granted)
+}
+
+fn exit(outcomes: &[HostOutcome], interrupted: bool) -> Exit {
+    match outcomes.iter().all(|outcome| outcome.status.is_good()) {
+        true => Exit::Ok,
+        false if interrupted => Exit::Interrupted,
+        false => Exit::Hosts,
+    }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::interrupt;
 use super::lab_farm::LabFarm;
 use super::progress::Progress;
+use super::run::Run;
 use super::target::{Right, runtime};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, render};
@@ -14,6 +16,7 @@ use crate::engine::{
     self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, Survey, Work, apply, survey,
 };
 use crate::inventory::Host;
+use crate::journal::Ledger;
 use crate::plan::Trouble;
 
 /// WinRM's port without TLS.
@@ -83,17 +86,31 @@ impl Farm {
     }
 
     /// Makes the farm so, once `approve` has seen what differs.
-    pub fn apply(&self, ui: Ui, approve: impl FnOnce(&[Survey]) -> Approval) -> Result<Vec<HostOutcome>, Failure> {
+    pub fn apply(
+        &self,
+        ui: Ui,
+        run: &Arc<Run>,
+        approve: impl FnOnce(&[Survey]) -> Approval,
+    ) -> Result<Vec<HostOutcome>, Failure> {
         let sessions = self.sessions()?;
         let progress = Progress::new(self.work.hosts().len());
-        let options = Apply { forks: self.forks, settle: SETTLE, listener: progress.listener(ui) };
-        let run = apply(sessions, &self.work, self.macs.clone(), options, |surveys| {
+        let options = Apply {
+            forks: self.forks,
+            settle: SETTLE,
+            listener: progress.listener(ui),
+            ledger: Arc::clone(run) as Arc<dyn Ledger>,
+            stop: run.stop.clone(),
+        };
+        let applying = apply(sessions, &self.work, self.macs.clone(), options, |surveys| {
             progress.clear();
             approve(surveys)
         });
-        let outcomes = runtime()?.block_on(run);
+        let outcomes = runtime()?.block_on(async {
+            interrupt::watch(ui, Arc::clone(run), progress.clone()).map_err(Failure::work)?;
+            Ok(applying.await)
+        });
         progress.clear();
-        Ok(outcomes)
+        outcomes
     }
 
     /// What stands in a host's way, each with its place in the playbook.

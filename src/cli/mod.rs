@@ -5,10 +5,12 @@ mod apply;
 mod audit;
 mod failure;
 mod farm;
+mod interrupt;
 mod lab;
 mod lab_farm;
 mod plan;
 mod progress;
+mod run;
 mod schema;
 mod secret;
 mod target;
@@ -49,7 +51,8 @@ Examples:
   farmhand apply site.yml --limit web01                   change it, on one server first
   farmhand audit site.yml                                 has it drifted? changes nothing
 
-Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed";
+Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed,
+  13 another run is changing a host, 14 the farm moved since the plan, 20 interrupted";
 
 #[derive(Subcommand)]
 enum Command {

@@ -101,6 +101,16 @@ impl Files {
         self.playbook.display().to_string()
     }
 
+    /// What was asked for, in words that hold no value of a variable.
+    pub fn words(&self) -> String {
+        let mut words = self.playbook();
+        let options = [("--limit", self.limit.as_slice()), ("--tags", &self.tags), ("--skip-tags", &self.skip_tags)];
+        for (name, values) in options {
+            words.extend(values.iter().map(|value| format!(" {name} {value}")));
+        }
+        words
+    }
+
     fn inventory(&self) -> PathBuf {
         let beside = || self.playbook.parent().unwrap_or(Path::new("")).join("inventory.yml");
         self.inventory.inventory.clone().unwrap_or_else(beside)
@@ -134,6 +144,20 @@ impl Files {
 }
 
 impl Target {
+    /// What was asked for, in words that hold no value of a variable.
+    pub fn words(&self) -> String {
+        self.files.words()
+    }
+
+    /// The folder beside the inventory in which farmhand keeps its own files; the lab has its own.
+    pub fn state(&self, against: Against) -> PathBuf {
+        let lab = lab_farm::folder(&self.files.inventory());
+        match against {
+            Against::Lab => lab,
+            Against::Farm => lab.parent().unwrap_or(Path::new("")).to_owned(),
+        }
+    }
+
     /// Loads the playbook and makes ready to reach its hosts.
     pub fn open(&self, ui: Ui, against: Against) -> Result<Farm, Failure> {
         let right = self.files.load(ui, against)?;

@@ -57,14 +57,14 @@ impl Failure {
         Failure { exit: Exit::Locked.code(), ..Failure::work(error) }
     }
 
+    /// Some host failed or could not be reached.
+    pub fn hosts(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
+        Failure { exit: Exit::Hosts.code(), ..Failure::input(message) }
+    }
+
     /// The farm moved since the plan.
     pub fn moved(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
         Failure { exit: Exit::Moved.code(), ..Failure::input(message) }
-    }
-
-    /// The run was interrupted.
-    pub fn interrupted(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
-        Failure { exit: Exit::Interrupted.code(), ..Failure::input(message) }
     }
 
     /// farmhand could not do its work.

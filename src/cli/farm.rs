@@ -11,13 +11,14 @@ use super::progress::Progress;
 use super::run::Run;
 use super::target::{Right, runtime};
 use super::{Failure, Ui};
-use crate::diagnostic::{Diagnostic, render};
+use crate::diagnostic::{Diagnostic, Sources, render};
 use crate::engine::{
     self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, Survey, Work, apply, survey,
 };
 use crate::inventory::Host;
 use crate::journal::Ledger;
-use crate::plan::Trouble;
+use crate::plan::{Agreed, Trouble};
+use crate::value::SecretRef;
 
 /// WinRM's port without TLS.
 const WINRM_PORT: u16 = 5985;
@@ -76,6 +77,21 @@ impl Farm {
         })
     }
 
+    /// The texts that say what shall be.
+    pub fn sources(&self) -> &Sources {
+        &self.right.sources
+    }
+
+    /// The secrets that the resources name, each with its fingerprint where one can be made.
+    pub fn secrets(&self) -> Vec<SecretRef> {
+        let named = |secret: SecretRef| {
+            // Without a farm key, as where all secrets come from the environment, there are no fingerprints.
+            let fingerprint = self.right.stores.fingerprint(&secret).ok();
+            SecretRef { fingerprint, ..secret }
+        };
+        self.work.secrets().into_iter().map(named).collect()
+    }
+
     /// Looks at all hosts over sessions that cannot change anything.
     pub fn survey(&self, ui: Ui) -> Result<Vec<Survey>, Failure> {
         let sessions = self.sessions()?;
@@ -90,6 +106,7 @@ impl Farm {
         &self,
         ui: Ui,
         run: &Arc<Run>,
+        agreed: Option<Arc<Agreed>>,
         approve: impl FnOnce(&[Survey]) -> Approval,
     ) -> Result<Vec<HostOutcome>, Failure> {
         let sessions = self.sessions()?;
@@ -100,6 +117,7 @@ impl Farm {
             listener: progress.listener(ui),
             ledger: Arc::clone(run) as Arc<dyn Ledger>,
             stop: run.stop.clone(),
+            agreed,
         };
         let applying = apply(sessions, &self.work, self.macs.clone(), options, |surveys| {
             progress.clear();

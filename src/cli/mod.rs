@@ -9,8 +9,10 @@ mod interrupt;
 mod lab;
 mod lab_farm;
 mod plan;
+mod plan_file;
 mod progress;
 mod run;
+mod runs;
 mod schema;
 mod secret;
 mod target;
@@ -49,6 +51,7 @@ Examples:
   farmhand validate site.yml                              is it right? nothing is contacted
   farmhand plan site.yml                                  what would change
   farmhand apply site.yml --limit web01                   change it, on one server first
+  farmhand plan site.yml --out site.plan                  keep the plan; `apply site.plan` does just that
   farmhand audit site.yml                                 has it drifted? changes nothing
 
 Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed,
@@ -60,6 +63,7 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Audit(audit::Args),
+    Runs(runs::Args),
     Secret(secret::Args),
     Lab(lab::Args),
     Schema(schema::Args),
@@ -85,6 +89,7 @@ pub fn main() -> u8 {
         Command::Plan(args) => plan::run(ui, against, &args),
         Command::Apply(args) => apply::run(ui, against, &args),
         Command::Audit(args) => audit::run(ui, against, &args),
+        Command::Runs(args) => runs::run(ui, against, &args),
         Command::Secret(args) => secret::run(ui, args),
         Command::Lab(args) => lab::run(ui, args),
         Command::Schema(args) => schema::run(ui, &args),

@@ -94,6 +94,7 @@ fn words(event: &Event) -> String {
         Event::Ended(Status::Changed) => "changed and proved".to_owned(),
         Event::Ended(Status::Unreachable) => "not reached".to_owned(),
         Event::Ended(Status::Failed) => "failed".to_owned(),
+        Event::Ended(Status::Moved) => "moved since the plan".to_owned(),
         Event::Ended(Status::NotStarted) => "not started".to_owned(),
         Event::Ended(Status::Interrupted) => "interrupted".to_owned(),
     }

@@ -9,6 +9,7 @@ use super::lab_farm::{self, LabFarm};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
 use crate::inventory::{self, Host, InventoryFiles};
+use crate::plan::Asked;
 use crate::playbook::{Loaded, Playbook, Request, load, missing_secrets};
 use crate::secret::Stores;
 use crate::template::Variables;
@@ -16,7 +17,7 @@ use crate::template::Variables;
 /// The files and variables that say what shall be.
 #[derive(clap::Args)]
 pub struct Files {
-    /// The playbook
+    /// The playbook; for `apply` also a plan file
     playbook: PathBuf,
     #[command(flatten)]
     inventory: InventoryArg,
@@ -149,13 +150,63 @@ impl Target {
         self.files.words()
     }
 
+    /// The playbook's path, or the plan file's, as it was given.
+    pub fn playbook(&self) -> &Path {
+        &self.files.playbook
+    }
+
+    /// What is asked for, as a plan file keeps it.
+    pub fn asked(&self, against: Against) -> Asked {
+        let Files { playbook, inventory, extra_vars, limit, tags, skip_tags } = &self.files;
+        Asked {
+            playbook: playbook.display().to_string(),
+            inventory: inventory.inventory.as_ref().map(|path| path.display().to_string()),
+            lab: against == Against::Lab,
+            extra_vars: extra_vars.clone(),
+            limit: limit.clone(),
+            tags: tags.clone(),
+            skip_tags: skip_tags.clone(),
+        }
+    }
+
+    /// What a plan was asked for. What else stands on the command line must not say it again.
+    pub fn of_plan(&self, asked: &Asked, against: Against) -> Result<Target, Failure> {
+        let own = self.asked(against);
+        let said = [
+            ("--inventory", own.inventory.is_some()),
+            ("--extra-vars", !own.extra_vars.is_empty()),
+            ("--limit", own.limit.is_some()),
+            ("--tags", !own.tags.is_empty()),
+            ("--skip-tags", !own.skip_tags.is_empty()),
+        ];
+        let plan = self.playbook().display();
+        if let Some((option, _)) = said.iter().find(|(_, said)| *said) {
+            return Err(Failure::input(format!("{plan} is a plan file and says what is meant; leave out {option}")));
+        }
+        match (asked.lab, own.lab) {
+            (true, false) => {
+                let failure = Failure::input(format!("{plan} was made against the lab"));
+                return Err(failure.hint(format!("farmhand --lab apply {plan}")));
+            }
+            (false, true) => {
+                return Err(Failure::input(format!("{plan} was made against the farm itself; leave out --lab")));
+            }
+            _ => {}
+        }
+        let files = Files {
+            playbook: PathBuf::from(&asked.playbook),
+            inventory: InventoryArg { inventory: asked.inventory.as_ref().map(PathBuf::from) },
+            extra_vars: asked.extra_vars.clone(),
+            limit: asked.limit.clone(),
+            tags: asked.tags.clone(),
+            skip_tags: asked.skip_tags.clone(),
+        };
+        Ok(Target { files, forks: self.forks })
+    }
+
     /// The folder beside the inventory in which farmhand keeps its own files; the lab has its own.
     pub fn state(&self, against: Against) -> PathBuf {
-        let lab = lab_farm::folder(&self.files.inventory());
-        match against {
-            Against::Lab => lab,
-            Against::Farm => lab.parent().unwrap_or(Path::new("")).to_owned(),
-        }
+        state(&self.files.inventory(), against)
     }
 
     /// Loads the playbook and makes ready to reach its hosts.
@@ -168,6 +219,15 @@ impl Target {
     fn lab(&self, right: &Right, against: Against) -> Option<LabFarm> {
         let open = || LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts());
         (against == Against::Lab).then(open)
+    }
+}
+
+/// The folder beside an inventory in which farmhand keeps its own files.
+pub fn state(inventory: &Path, against: Against) -> PathBuf {
+    let lab = lab_farm::folder(inventory);
+    match against {
+        Against::Lab => lab,
+        Against::Farm => lab.parent().unwrap_or(Path::new("")).to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::host::HostRun;
 use super::stage::Logons;
 use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Status, Stop, Survey, Work};
 use crate::journal::Ledger;
+use crate::plan::Agreed;
 use crate::resource::Disturbance;
 
 /// How a run is made.
@@ -25,6 +26,8 @@ pub struct Apply {
     pub ledger: Arc<dyn Ledger>,
     /// Asks the run to end early.
     pub stop: Stop,
+    /// The plan that is carried out as it is or not at all; without one, hosts are planned anew where they moved.
+    pub agreed: Option<Arc<Agreed>>,
 }
 
 /// Whether the plan that was shown is to be carried out.

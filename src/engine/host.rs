@@ -187,6 +187,7 @@ impl<D: Door> HostRun<D> {
             if self.shared.options.stop.is_asked() {
                 return Err(self.interrupted());
             }
+            self.is_agreed(work.0, number, &looked)?;
             number += 1;
             let stages = looked.plans.first().map_or(0, |(_, plan)| plan.stages.len());
             if stage.disturbs() != Disturbance::None && pass.is_none() {
@@ -214,6 +215,21 @@ impl<D: Door> HostRun<D> {
             self.outcome.status = Status::NotStarted;
         }
         self.outcome.reasons.push(why.to_owned());
+    }
+
+    /// Whether the next stage is what was agreed on, where something was. `done` stages of the play are over.
+    pub(super) fn is_agreed(&self, play: usize, done: usize, looked: &Looked) -> Result<(), Ended> {
+        let (Some(agreed), Some((_, plan))) = (&self.shared.options.agreed, looked.plans.first()) else {
+            return Ok(());
+        };
+        let shifts = match plan.stages.first() {
+            Some(next) if self.changed => agreed.exceeded(play, &self.host, done.min(1), next),
+            _ => agreed.differs(play, plan),
+        };
+        if shifts.is_empty() {
+            return Ok(());
+        }
+        Err(Ended { status: Status::Moved, reasons: shifts.iter().map(|shift| format!("moved: {shift}")).collect() })
     }
 
     /// How this host's part of a play ends when the session is lost while nothing is under way.

@@ -54,6 +54,8 @@ pub enum Status {
     Failed,
     /// It was left alone, because something before it failed or the run was to end.
     NotStarted,
+    /// What was agreed on no longer holds for it.
+    Moved,
     /// The run was to end when a part of its changes was made.
     Interrupted,
 }
@@ -67,6 +69,7 @@ impl Status {
             Status::Unreachable => "unreachable",
             Status::Failed => "failed",
             Status::NotStarted => "not_started",
+            Status::Moved => "moved",
             Status::Interrupted => "interrupted",
         }
     }

@@ -51,6 +51,10 @@ pub(super) async fn carry_out<D: Door>(
     }
     let (looked, note) = match attempt(run, work, &stage).await? {
         Attempt::Looked(looked, intent) => return prove(run, work, stage, looked, intent).await,
+        Attempt::Moved(at) if run.shared.options.agreed.is_some() => {
+            let reasons = vec![format!("moved: {at} changed on the host after it was looked at")];
+            return Err(Ended { status: Status::Moved, reasons });
+        }
         Attempt::Moved(at) => {
             let looked = run.look_again(std::slice::from_ref(work)).await.map_err(|error| run.lost(error))?;
             (looked, format!("{at} changed on the host after it was looked at; the host was planned anew"))
@@ -59,6 +63,7 @@ pub(super) async fn carry_out<D: Door>(
     };
     // What the plan rested on has changed: the host is planned anew, once.
     run.outcome.notes.push(note);
+    run.is_agreed(work.0, 0, &looked)?;
     let again = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned();
     let Some(stage) = again else { return Ok(looked) };
     match attempt(run, work, &stage).await? {

@@ -82,6 +82,7 @@ impl Farm {
             listener: Arc::new(|_, _| {}),
             ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             stop: self.stop.clone(),
+            agreed: None,
         };
         apply(door, work, macs, options, |_| Approval::Granted).await
     }

@@ -10,8 +10,12 @@
 #[allow(dead_code, reason = "each test uses its part of it")]
 mod farm;
 
+use std::sync::Arc;
+
+use farm::memory::Memory;
 use farm::{Farm, steps};
 use farmhand::engine::{HostWork, PlayWork, Status, Work};
+use farmhand::journal::Record;
 use farmhand::lab::{Fault, HostSpec};
 use farmhand::playbook::Serial;
 
@@ -97,4 +101,55 @@ async fn after_a_host_that_fails_its_proof_nothing_running_is_disturbed() {
         assert!(reasons[0].contains("web01/iis_app_pool/P.state") && reasons[0].contains("5057"), "{}", reasons[0]);
         assert!(reasons[1].contains("web01 failed"), "{}", reasons[1]);
     }
+}
+
+/// The records of a run, by what they are and which host they are about.
+fn told(farm: &Farm) -> Vec<String> {
+    let records = farm.ledger.records.lock().unwrap();
+    let word = |record: &Record| match record {
+        Record::Intent(intent) => format!("{} intent {}", intent.host, intent.calls.join(",")),
+        Record::Outcome(outcome) => format!("{} outcome of {} {:?}", outcome.host, outcome.of, outcome.came),
+        Record::Proof(proof) => format!("{} proof of {}, {} left", proof.host, proof.of, proof.left.len()),
+        Record::Start(_) | Record::End { .. } => "start or end".to_owned(),
+    };
+    records.iter().map(word).collect()
+}
+
+#[tokio::test]
+async fn an_intent_comes_before_what_it_announces_and_a_run_without_changes_records_nothing() {
+    let farm = Farm::new(&["web01"]);
+    farm.apply(&[("web01", steps(FEATURES))]).await;
+    let expected = ["web01 intent install_features", "web01 outcome of 1 Answers([Done])", "web01 proof of 1, 0 left"];
+    assert_eq!(told(&farm), expected);
+    farm.apply(&[("web01", steps(FEATURES))]).await;
+    assert_eq!(told(&farm).len(), 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_done() {
+    for (most, writes, reason) in [
+        (0, 0, "the journal run.jsonl cannot be written: no space left on device; nothing was sent"),
+        (
+            1,
+            1,
+            "the journal run.jsonl cannot be written: no space left on device; a change was sent, and is not proved",
+        ),
+        (2, 1, "the journal run.jsonl cannot be written: no space left on device; nothing more is changed"),
+    ] {
+        let mut farm = Farm::new(&["web01"]);
+        farm.ledger = Arc::new(Memory { most, ..Memory::default() });
+        let outcomes = farm.apply(&[("web01", steps(FEATURES))]).await;
+        assert_eq!((outcomes[0].status, outcomes[0].reasons.join(" ").as_str()), (Status::Failed, reason));
+        assert_eq!(farm.writes("web01"), writes);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_to_end_begins_nothing() {
+    let farm = Farm::new(&["web01"]);
+    farm.stop.ask();
+    let outcomes = farm.apply(&[("web01", steps(FEATURES))]).await;
+    assert_eq!(outcomes[0].status, Status::NotStarted);
+    assert_eq!(outcomes[0].reasons, ["interrupted before anything was changed here"]);
+    assert_eq!((farm.writes("web01"), told(&farm).len()), (0, 0));
 }

@@ -13,6 +13,12 @@ pub enum Exit {
     Input = 3,
     /// Some host failed or could not be reached.
     Hosts = 4,
+    /// Another run is changing a host.
+    Locked = 13,
+    /// The farm moved since the plan.
+    Moved = 14,
+    /// Interrupted; running it again goes on.
+    Interrupted = 20,
 }
 
 impl Exit {
@@ -44,6 +50,21 @@ impl Failure {
     /// The input is wrong, and every mistake in it has been shown.
     pub fn shown() -> Failure {
         Failure { told: true, ..Failure::input("the input is wrong") }
+    }
+
+    /// Another run is changing a host.
+    pub fn locked(error: impl Into<anyhow::Error>) -> Failure {
+        Failure { exit: Exit::Locked.code(), ..Failure::work(error) }
+    }
+
+    /// Some host failed or could not be reached.
+    pub fn hosts(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
+        Failure { exit: Exit::Hosts.code(), ..Failure::input(message) }
+    }
+
+    /// The farm moved since the plan.
+    pub fn moved(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
+        Failure { exit: Exit::Moved.code(), ..Failure::input(message) }
     }
 
     /// farmhand could not do its work.

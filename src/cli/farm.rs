@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::interrupt;
 use super::lab_farm::LabFarm;
 use super::progress::Progress;
+use super::run::Run;
 use super::target::{Right, runtime};
 use super::{Failure, Ui};
-use crate::diagnostic::{Diagnostic, render};
+use crate::diagnostic::{Diagnostic, Sources, render};
 use crate::engine::{
     self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, Survey, Work, apply, survey,
 };
 use crate::inventory::Host;
-use crate::plan::Trouble;
+use crate::journal::Ledger;
+use crate::plan::{Agreed, Trouble};
+use crate::value::SecretRef;
 
 /// WinRM's port without TLS.
 const WINRM_PORT: u16 = 5985;
@@ -73,6 +77,21 @@ impl Farm {
         })
     }
 
+    /// The texts that say what shall be.
+    pub fn sources(&self) -> &Sources {
+        &self.right.sources
+    }
+
+    /// The secrets that the resources name, each with its fingerprint where one can be made.
+    pub fn secrets(&self) -> Vec<SecretRef> {
+        let named = |secret: SecretRef| {
+            // Without a farm key, as where all secrets come from the environment, there are no fingerprints.
+            let fingerprint = self.right.stores.fingerprint(&secret).ok();
+            SecretRef { fingerprint, ..secret }
+        };
+        self.work.secrets().into_iter().map(named).collect()
+    }
+
     /// Looks at all hosts over sessions that cannot change anything.
     pub fn survey(&self, ui: Ui) -> Result<Vec<Survey>, Failure> {
         let sessions = self.sessions()?;
@@ -83,17 +102,33 @@ impl Farm {
     }
 
     /// Makes the farm so, once `approve` has seen what differs.
-    pub fn apply(&self, ui: Ui, approve: impl FnOnce(&[Survey]) -> Approval) -> Result<Vec<HostOutcome>, Failure> {
+    pub fn apply(
+        &self,
+        ui: Ui,
+        run: &Arc<Run>,
+        agreed: Option<Arc<Agreed>>,
+        approve: impl FnOnce(&[Survey]) -> Approval,
+    ) -> Result<Vec<HostOutcome>, Failure> {
         let sessions = self.sessions()?;
         let progress = Progress::new(self.work.hosts().len());
-        let options = Apply { forks: self.forks, settle: SETTLE, listener: progress.listener(ui) };
-        let run = apply(sessions, &self.work, self.macs.clone(), options, |surveys| {
+        let options = Apply {
+            forks: self.forks,
+            settle: SETTLE,
+            listener: progress.listener(ui),
+            ledger: Arc::clone(run) as Arc<dyn Ledger>,
+            stop: run.stop.clone(),
+            agreed,
+        };
+        let applying = apply(sessions, &self.work, self.macs.clone(), options, |surveys| {
             progress.clear();
             approve(surveys)
         });
-        let outcomes = runtime()?.block_on(run);
+        let outcomes = runtime()?.block_on(async {
+            interrupt::watch(ui, Arc::clone(run), progress.clone()).map_err(Failure::work)?;
+            Ok(applying.await)
+        });
         progress.clear();
-        Ok(outcomes)
+        outcomes
     }
 
     /// What stands in a host's way, each with its place in the playbook.

@@ -5,11 +5,15 @@ mod apply;
 mod audit;
 mod failure;
 mod farm;
+mod interrupt;
 mod lab;
 mod lab_engine;
 mod lab_farm;
 mod plan;
+mod plan_file;
 mod progress;
+mod run;
+mod runs;
 mod schema;
 mod secret;
 mod target;
@@ -52,9 +56,11 @@ Examples:
   farmhand validate site.yml                              is it right? nothing is contacted
   farmhand plan site.yml                                  what would change
   farmhand apply site.yml --limit web01                   change it, on one server first
+  farmhand plan site.yml --out site.plan                  keep the plan; `apply site.plan` does just that
   farmhand audit site.yml                                 has it drifted? changes nothing
 
-Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed";
+Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed,
+  13 another run is changing a host, 14 the farm moved since the plan, 20 interrupted";
 
 #[derive(Subcommand)]
 enum Command {
@@ -62,6 +68,7 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Audit(audit::Args),
+    Runs(runs::Args),
     Secret(secret::Args),
     Lab(lab::Args),
     Schema(schema::Args),
@@ -100,6 +107,7 @@ pub fn main() -> u8 {
         Command::Plan(args) => plan::run(ui, against, &args),
         Command::Apply(args) => apply::run(ui, against, &args),
         Command::Audit(args) => audit::run(ui, against, &args),
+        Command::Runs(args) => runs::run(ui, against, &args),
         Command::Secret(args) => secret::run(ui, args),
         Command::Lab(args) => lab::run(ui, args, engine),
         Command::Schema(args) => schema::run(ui, &args),

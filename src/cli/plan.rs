@@ -1,5 +1,8 @@
 //! `farmhand plan`: what would change.
 
+use std::path::PathBuf;
+
+use super::plan_file;
 use super::target::{Against, Target};
 use super::{Exit, Failure, Ui};
 use crate::report::{Counts, Differences, differences_json, differences_text};
@@ -13,11 +16,15 @@ use crate::report::{Counts, Differences, differences_json, differences_text};
 Examples:
   farmhand plan site.yml
   farmhand plan site.yml --limit web01 --diff
+  farmhand plan site.yml --out site.plan       to be carried out: farmhand apply site.plan
   farmhand plan site.yml --detailed-exitcode   exits 2 when there are differences
   farmhand --lab plan site.yml                 against the simulated farm")]
 pub struct Args {
     #[command(flatten)]
     target: Target,
+    /// Write the plan to a file, which `apply` carries out as it is or not at all; it holds no secret
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Exit 2 when there are differences
     #[arg(long)]
     detailed_exitcode: bool,
@@ -31,6 +38,9 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let surveys = farm.survey(ui)?;
     let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
     ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
+    if let Some(path) = &args.out {
+        plan_file::write(ui, path, against, &args.target, &farm, &surveys)?;
+    }
     ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
     let counts = Counts::of(&surveys);
     Ok(match (counts.hosts_failed, counts.nothing_differs()) {

@@ -14,6 +14,7 @@ use crate::engine::{Event, Listener, Status};
 const MOST_BARS: usize = 32;
 
 /// Tells of a run while it goes on.
+#[derive(Clone)]
 pub struct Progress {
     bars: Option<MultiProgress>,
 }
@@ -54,6 +55,14 @@ impl Progress {
         })
     }
 
+    /// News among the bars.
+    pub fn say(&self, ui: Ui, text: &str) {
+        match &self.bars {
+            Some(all) => all.suspend(|| ui.news(text)),
+            None => ui.news(text),
+        }
+    }
+
     /// Takes the bars off the terminal, before results are printed.
     pub fn clear(&self) {
         if let Some(all) = &self.bars {
@@ -85,6 +94,8 @@ fn words(event: &Event) -> String {
         Event::Ended(Status::Changed) => "changed and proved".to_owned(),
         Event::Ended(Status::Unreachable) => "not reached".to_owned(),
         Event::Ended(Status::Failed) => "failed".to_owned(),
+        Event::Ended(Status::Moved) => "moved since the plan".to_owned(),
         Event::Ended(Status::NotStarted) => "not started".to_owned(),
+        Event::Ended(Status::Interrupted) => "interrupted".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ use super::lab_farm::{self, LabFarm};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
 use crate::inventory::{self, Host, InventoryFiles};
+use crate::plan::Asked;
 use crate::playbook::{Loaded, Playbook, Request, load, missing_secrets};
 use crate::secret::Stores;
 use crate::template::Variables;
@@ -17,7 +18,7 @@ use crate::template::Variables;
 /// The files and variables that say what shall be.
 #[derive(clap::Args)]
 pub struct Files {
-    /// The playbook
+    /// The playbook; for `apply` also a plan file
     playbook: PathBuf,
     #[command(flatten)]
     inventory: InventoryArg,
@@ -42,6 +43,13 @@ pub enum Against {
     Farm,
     /// Their simulated copies, beside the inventory in `.farmhand/lab`.
     Lab(LabEngine),
+}
+
+impl Against {
+    /// Whether it is the simulated one.
+    pub fn is_lab(self) -> bool {
+        matches!(self, Against::Lab(_))
+    }
 }
 
 /// The inventory.
@@ -102,6 +110,16 @@ impl Files {
         self.playbook.display().to_string()
     }
 
+    /// What was asked for, in words that hold no value of a variable.
+    pub fn words(&self) -> String {
+        let mut words = self.playbook();
+        let options = [("--limit", self.limit.as_slice()), ("--tags", &self.tags), ("--skip-tags", &self.skip_tags)];
+        for (name, values) in options {
+            words.extend(values.iter().map(|value| format!(" {name} {value}")));
+        }
+        words
+    }
+
     fn inventory(&self) -> PathBuf {
         let beside = || self.playbook.parent().unwrap_or(Path::new("")).join("inventory.yml");
         self.inventory.inventory.clone().unwrap_or_else(beside)
@@ -120,7 +138,7 @@ impl Files {
         let mut sources = Sources::new();
         let Loaded { playbook, mut diagnostics } = load(&mut sources, &request);
         let folder = self.playbook.parent().unwrap_or(Path::new(""));
-        let lab = matches!(against, Against::Lab(_));
+        let lab = against.is_lab();
         let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
         if let Some(playbook) = &playbook {
             diagnostics.extend(missing_secrets(&playbook.secrets, |reference| lab || stores.exists(reference)));
@@ -133,6 +151,70 @@ impl Files {
 }
 
 impl Target {
+    /// What was asked for, in words that hold no value of a variable.
+    pub fn words(&self) -> String {
+        self.files.words()
+    }
+
+    /// The playbook's path, or the plan file's, as it was given.
+    pub fn playbook(&self) -> &Path {
+        &self.files.playbook
+    }
+
+    /// What is asked for, as a plan file keeps it.
+    pub fn asked(&self, against: Against) -> Asked {
+        let Files { playbook, inventory, extra_vars, limit, tags, skip_tags } = &self.files;
+        Asked {
+            playbook: playbook.display().to_string(),
+            inventory: inventory.inventory.as_ref().map(|path| path.display().to_string()),
+            lab: against.is_lab(),
+            extra_vars: extra_vars.clone(),
+            limit: limit.clone(),
+            tags: tags.clone(),
+            skip_tags: skip_tags.clone(),
+        }
+    }
+
+    /// What a plan was asked for. What else stands on the command line must not say it again.
+    pub fn of_plan(&self, asked: &Asked, against: Against) -> Result<Target, Failure> {
+        let own = self.asked(against);
+        let said = [
+            ("--inventory", own.inventory.is_some()),
+            ("--extra-vars", !own.extra_vars.is_empty()),
+            ("--limit", own.limit.is_some()),
+            ("--tags", !own.tags.is_empty()),
+            ("--skip-tags", !own.skip_tags.is_empty()),
+        ];
+        let plan = self.playbook().display();
+        if let Some((option, _)) = said.iter().find(|(_, said)| *said) {
+            return Err(Failure::input(format!("{plan} is a plan file and says what is meant; leave out {option}")));
+        }
+        match (asked.lab, own.lab) {
+            (true, false) => {
+                let failure = Failure::input(format!("{plan} was made against the lab"));
+                return Err(failure.hint(format!("farmhand --lab apply {plan}")));
+            }
+            (false, true) => {
+                return Err(Failure::input(format!("{plan} was made against the farm itself; leave out --lab")));
+            }
+            _ => {}
+        }
+        let files = Files {
+            playbook: PathBuf::from(&asked.playbook),
+            inventory: InventoryArg { inventory: asked.inventory.as_ref().map(PathBuf::from) },
+            extra_vars: asked.extra_vars.clone(),
+            limit: asked.limit.clone(),
+            tags: asked.tags.clone(),
+            skip_tags: asked.skip_tags.clone(),
+        };
+        Ok(Target { files, forks: self.forks })
+    }
+
+    /// The folder beside the inventory in which farmhand keeps its own files; the lab has its own.
+    pub fn state(&self, against: Against) -> PathBuf {
+        state(&self.files.inventory(), against)
+    }
+
     /// Loads the playbook and makes ready to reach its hosts.
     pub fn open(&self, ui: Ui, against: Against) -> Result<Farm, Failure> {
         let right = self.files.load(ui, against)?;
@@ -143,6 +225,15 @@ impl Target {
     fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
         let Against::Lab(engine) = against else { return Ok(None) };
         LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts(), engine).map(Some)
+    }
+}
+
+/// The folder beside an inventory in which farmhand keeps its own files.
+pub fn state(inventory: &Path, against: Against) -> PathBuf {
+    let lab = lab_farm::folder(inventory);
+    match against {
+        Against::Lab(_) => lab,
+        Against::Farm => lab.parent().unwrap_or(Path::new("")).to_owned(),
     }
 }
 

@@ -196,6 +196,11 @@ impl Sources {
         self.texts.get(id.0 as usize).map_or("", |source| &source.name)
     }
 
+    /// All texts, each with its name, in the order in which they were read.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().map(|source| (source.name.as_str(), &*source.text))
+    }
+
     /// Keeps a stretch out of everything that is shown: a literal that stands where a secret belongs.
     pub fn hide(&mut self, span: Span) {
         if !self.hidden.contains(&span) {

@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 use super::gate::{Gate, Pass};
 use super::host::HostRun;
 use super::stage::Logons;
-use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Status, Survey, Work};
+use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Status, Stop, Survey, Work};
+use crate::journal::Ledger;
+use crate::plan::Agreed;
 use crate::resource::Disturbance;
 
 /// How a run is made.
@@ -20,6 +22,12 @@ pub struct Apply {
     pub settle: std::time::Duration,
     /// Who is told.
     pub listener: Listener,
+    /// What is about to be sent and what came of it is kept here first.
+    pub ledger: Arc<dyn Ledger>,
+    /// Asks the run to end early.
+    pub stop: Stop,
+    /// The plan that is carried out as it is or not at all; without one, hosts are planned anew where they moved.
+    pub agreed: Option<Arc<Agreed>>,
 }
 
 /// Whether the plan that was shown is to be carried out.
@@ -37,6 +45,8 @@ pub(super) struct Shared<D> {
     pub macs: Macs,
     pub options: Apply,
     pub logons: Logons,
+    /// The names of the plays, in order.
+    pub plays: Vec<String>,
 }
 
 /// Looks at all hosts, has `approve` decide on what differs, and makes it so.
@@ -50,8 +60,12 @@ pub async fn apply<D: Door>(
     options: Apply,
     approve: impl FnOnce(&[Survey]) -> Approval,
 ) -> Vec<HostOutcome> {
-    let shared = Arc::new(Shared { door, macs, options, logons: Logons::default() });
+    let plays = work.plays.iter().map(|play| play.name.clone()).collect();
+    let shared = Arc::new(Shared { door, macs, options, logons: Logons::default(), plays });
     let mut runs = look_at_all(work, &shared).await;
+    if shared.options.stop.is_asked() {
+        return end(runs).await;
+    }
     let surveys: Vec<Survey> = runs.iter_mut().map(HostRun::lend_survey).collect();
     let approval = approve(&surveys);
     for (run, survey) in runs.iter_mut().zip(surveys) {
@@ -61,19 +75,25 @@ pub async fn apply<D: Door>(
         for (number, play) in work.plays.iter().enumerate() {
             runs = carry_out(number, play, runs, &shared).await;
             if runs.iter().any(HostRun::has_failed_changing) {
+                let why = if shared.options.stop.is_asked() {
+                    "the run was interrupted"
+                } else {
+                    "a host of an earlier play failed"
+                };
                 let rest = work.plays.get(number + 1..).unwrap_or_default();
                 for (host, play) in rest.iter().flat_map(|play| play.hosts.iter().map(move |host| (host, play))) {
                     if let Some(run) = runs.iter_mut().find(|run| run.host == host.host) {
-                        run.leave_alone(&format!(
-                            "play `{}` was not started: a host of an earlier play failed",
-                            play.name
-                        ));
+                        run.leave_alone(&format!("play `{}` was not started: {why}", play.name));
                     }
                 }
                 break;
             }
         }
     }
+    end(runs).await
+}
+
+async fn end<D: Door>(runs: Vec<HostRun<D>>) -> Vec<HostOutcome> {
     let mut outcomes = Vec::new();
     for run in runs {
         outcomes.push(run.end().await);
@@ -126,19 +146,26 @@ async fn carry_out<D: Door>(
     }
     for (order, mut run) in waiting {
         (shared.options.listener)(&run.host, Event::Waiting);
-        match gate.enter(&run.host).await {
-            Ok(pass) => spawn(&mut tasks, order, run, Some(pass)),
-            Err(failed) => {
-                run.leave_alone(&not_disturbed(&failed));
-                (shared.options.listener)(&run.host, Event::Ended(Status::NotStarted));
-                finished.push((order, run));
+        let entered = shared.options.stop.unless(gate.enter(&run.host)).await;
+        let why = match entered {
+            Some(Ok(pass)) => {
+                spawn(&mut tasks, order, run, Some(pass));
+                continue;
             }
-        }
+            Some(Err(failed)) => not_disturbed(&failed),
+            None => INTERRUPTED.to_owned(),
+        };
+        run.leave_alone(&why);
+        (shared.options.listener)(&run.host, Event::Ended(Status::NotStarted));
+        finished.push((order, run));
     }
     finished.extend(tasks.join_all().await);
     finished.sort_by_key(|(order, _)| *order);
     finished.into_iter().map(|(_, run)| run).collect()
 }
+
+/// Why a host was left alone when the run was to end.
+pub(super) const INTERRUPTED: &str = "interrupted before anything was changed here";
 
 /// Why a host was not disturbed.
 pub(super) fn not_disturbed(failed: &str) -> String {

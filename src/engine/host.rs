@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::apply::{Shared, not_disturbed};
+use super::apply::{INTERRUPTED, Shared, not_disturbed};
 use super::gate::{Gate, Pass};
 use super::observe::{Looked, Survey, look};
 use super::stage::{self, Ended};
@@ -16,6 +16,9 @@ use crate::transport::Traffic;
 /// An agent whose shell idles for three minutes dies; a session that old is not used any more.
 const SESSION_LIFE: Duration = Duration::from_secs(150);
 
+/// How long saying goodbye to a host may take once the run is to end.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// One host in a run: its session, what was found, and what became of it so far.
 pub struct HostRun<D: Door> {
     /// The host's name.
@@ -27,6 +30,8 @@ pub struct HostRun<D: Door> {
     session: Option<(D::Writer, Instant)>,
     /// Whether something was changed since the host was looked at for all plays.
     changed: bool,
+    /// Whether something that changes the host was sent.
+    pub(super) sent: bool,
 }
 
 impl<D: Door> HostRun<D> {
@@ -34,7 +39,7 @@ impl<D: Door> HostRun<D> {
     pub(super) async fn look(host: String, plays: Vec<(usize, HostWork)>, shared: Arc<Shared<D>>) -> HostRun<D> {
         let outcome = HostOutcome::new(&host, Status::Ok);
         let looked = Ok(Looked::default());
-        let mut run = HostRun { host, plays, shared, outcome, looked, session: None, changed: false };
+        let mut run = HostRun { host, plays, shared, outcome, looked, session: None, changed: false, sent: false };
         run.tell(Event::Looking);
         let plays = run.plays.clone();
         run.looked = run.look_again(&plays).await;
@@ -45,6 +50,10 @@ impl<D: Door> HostRun<D> {
             Ok(_) => {
                 run.hang_up().await;
                 Event::Ended(Status::Ok)
+            }
+            Err(_) if run.shared.options.stop.is_asked() => {
+                run.leave_alone(INTERRUPTED);
+                Event::Ended(Status::NotStarted)
             }
             Err(error) => {
                 run.outcome.status = Status::Unreachable;
@@ -74,18 +83,27 @@ impl<D: Door> HostRun<D> {
 
     /// Ends the session, where there is one.
     pub(super) async fn hang_up(&mut self) {
-        if let Some((session, _)) = self.session.take() {
-            self.outcome.traffic += session.close().await;
+        let Some((session, _)) = self.session.take() else { return };
+        let hurry = async {
+            self.shared.options.stop.asked().await;
+            tokio::time::sleep(GOODBYE).await;
+        };
+        tokio::select! {
+            traffic = session.close() => self.outcome.traffic += traffic,
+            () = hurry => {}
         }
     }
 
-    /// Looks at the host for some plays; a session that fails is ended.
+    /// Looks at the host for some plays, unless the run is to end; a session that fails is ended.
     pub(super) async fn look_again(&mut self, plays: &[(usize, HostWork)]) -> Result<Looked, DoorError> {
         let (host, macs) = (self.host.clone(), self.shared.macs.clone());
-        let looked = match self.session().await {
-            Ok(session) => look(&host, session, plays, &macs).await,
-            Err(error) => Err(error),
+        let stop = self.shared.options.stop.clone();
+        let looking = async {
+            let session = self.session().await?;
+            look(&host, session, plays, &macs).await
         };
+        let looked = stop.unless(looking).await;
+        let looked = looked.unwrap_or_else(|| Err(DoorError::Unreachable("interrupted".to_owned())));
         if looked.is_err() {
             self.hang_up().await;
         }
@@ -158,7 +176,7 @@ impl<D: Door> HostRun<D> {
     ) -> Result<(), Ended> {
         let mut looked = if self.changed {
             // An earlier play changed this host: what was planned at first may not hold any more.
-            self.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?
+            self.look_again(std::slice::from_ref(work)).await.map_err(|error| self.lost(error))?
         } else {
             let plan = self.plan(work.0).cloned();
             let answers = self.looked.as_ref().map(|looked| looked.answers.clone()).unwrap_or_default();
@@ -166,16 +184,19 @@ impl<D: Door> HostRun<D> {
         };
         let mut number = 0;
         while let Some(stage) = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned() {
+            if self.shared.options.stop.is_asked() {
+                return Err(self.interrupted());
+            }
+            self.is_agreed(work.0, number, &looked)?;
             number += 1;
             let stages = looked.plans.first().map_or(0, |(_, plan)| plan.stages.len());
             if stage.disturbs() != Disturbance::None && pass.is_none() {
                 self.tell(Event::Waiting);
-                let entered = gate.enter(&self.host).await;
-                *pass =
-                    Some(entered.map_err(|failed| Ended {
-                        status: Status::NotStarted,
-                        reasons: vec![not_disturbed(&failed)],
-                    })?);
+                let stop = self.shared.options.stop.clone();
+                let entered = stop.unless(gate.enter(&self.host)).await.ok_or_else(|| self.interrupted())?;
+                let left_alone =
+                    |failed: String| Ended { status: Status::NotStarted, reasons: vec![not_disturbed(&failed)] };
+                *pass = Some(entered.map_err(left_alone)?);
             }
             self.tell(Event::Stage(number, number + stages - 1));
             self.changed = true;
@@ -194,6 +215,39 @@ impl<D: Door> HostRun<D> {
             self.outcome.status = Status::NotStarted;
         }
         self.outcome.reasons.push(why.to_owned());
+    }
+
+    /// Whether the next stage is what was agreed on, where something was. `done` stages of the play are over.
+    pub(super) fn is_agreed(&self, play: usize, done: usize, looked: &Looked) -> Result<(), Ended> {
+        let (Some(agreed), Some((_, plan))) = (&self.shared.options.agreed, looked.plans.first()) else {
+            return Ok(());
+        };
+        let shifts = match plan.stages.first() {
+            Some(next) if self.changed => agreed.exceeded(play, &self.host, done.min(1), next),
+            _ => agreed.differs(play, plan),
+        };
+        if shifts.is_empty() {
+            return Ok(());
+        }
+        Err(Ended { status: Status::Moved, reasons: shifts.iter().map(|shift| format!("moved: {shift}")).collect() })
+    }
+
+    /// How this host's part of a play ends when the session is lost while nothing is under way.
+    pub(super) fn lost(&self, error: DoorError) -> Ended {
+        if self.shared.options.stop.is_asked() {
+            return self.interrupted();
+        }
+        let (DoorError::Unreachable(reason) | DoorError::Unknown(reason)) = error;
+        Ended { status: Status::Unreachable, reasons: vec![reason] }
+    }
+
+    /// How this host's part of a play ends when the run is to end.
+    pub(super) fn interrupted(&self) -> Ended {
+        if self.sent {
+            Ended { status: Status::Interrupted, reasons: vec!["interrupted; the rest was not begun".to_owned()] }
+        } else {
+            Ended { status: Status::NotStarted, reasons: vec![INTERRUPTED.to_owned()] }
+        }
     }
 
     /// Ends the session and tells what became of the host.

@@ -7,8 +7,10 @@ mod host;
 mod macs;
 mod observe;
 mod outcome;
+mod send;
 mod sessions;
 mod stage;
+mod stop;
 mod words;
 mod work;
 
@@ -20,4 +22,5 @@ pub use macs::{Macs, nonce};
 pub use observe::{Looked, Survey, survey};
 pub use outcome::{Event, HostOutcome, Listener, Status};
 pub use sessions::{Dialling, Place, Reach, Resolve, Sessions};
+pub use stop::Stop;
 pub use work::{HostWork, PlayWork, StepWork, Work};

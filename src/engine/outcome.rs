@@ -52,11 +52,28 @@ pub enum Status {
     Unreachable,
     /// Something was refused or did not take.
     Failed,
-    /// It was left alone, because something before it failed.
+    /// It was left alone, because something before it failed or the run was to end.
     NotStarted,
+    /// What was agreed on no longer holds for it.
+    Moved,
+    /// The run was to end when a part of its changes was made.
+    Interrupted,
 }
 
 impl Status {
+    /// The status as it stands in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Changed => "changed",
+            Status::Unreachable => "unreachable",
+            Status::Failed => "failed",
+            Status::NotStarted => "not_started",
+            Status::Moved => "moved",
+            Status::Interrupted => "interrupted",
+        }
+    }
+
     /// Whether the host is as desired now.
     pub fn is_good(self) -> bool {
         matches!(self, Status::Ok | Status::Changed)

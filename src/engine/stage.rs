@@ -7,9 +7,10 @@ use tokio::sync::Mutex;
 
 use super::host::{HostRun, describe};
 use super::observe::{Looked, conclude};
+use super::send::{Sent, proof, send};
 use super::words::refused;
 use super::work::{HostWork, reads};
-use super::{Change, Door, DoorError, Event, Status};
+use super::{Door, DoorError, Event, Status};
 use crate::hostcall::answer::Installed;
 use crate::hostcall::{Answer, Outcome, Read, RefusalCode, Text, Write};
 use crate::plan::{Stage, check};
@@ -33,12 +34,6 @@ impl Ended {
     fn failed(reason: impl Into<String>) -> Ended {
         Ended { status: Status::Failed, reasons: vec![reason.into()] }
     }
-
-    /// The session was lost while nothing was under way.
-    pub(super) fn lost(error: DoorError) -> Ended {
-        let (DoorError::Unreachable(reason) | DoorError::Unknown(reason)) = error;
-        Ended { status: Status::Unreachable, reasons: vec![reason] }
-    }
 }
 
 /// Carries out a stage and proves it. Gives what was found afterwards, planned anew: the stages that are left.
@@ -55,27 +50,32 @@ pub(super) async fn carry_out<D: Door>(
         return Err(Ended { status: Status::Failed, reasons: reasons.collect() });
     }
     let (looked, note) = match attempt(run, work, &stage).await? {
-        Attempt::Looked(looked) => return prove(run, work, stage, looked).await,
+        Attempt::Looked(looked, intent) => return prove(run, work, stage, looked, intent).await,
+        Attempt::Moved(at) if run.shared.options.agreed.is_some() => {
+            let reasons = vec![format!("moved: {at} changed on the host after it was looked at")];
+            return Err(Ended { status: Status::Moved, reasons });
+        }
         Attempt::Moved(at) => {
-            let looked = run.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?;
+            let looked = run.look_again(std::slice::from_ref(work)).await.map_err(|error| run.lost(error))?;
             (looked, format!("{at} changed on the host after it was looked at; the host was planned anew"))
         }
         Attempt::Restarted(looked) => (looked, "restarted first: Windows installs nothing before that".to_owned()),
     };
     // What the plan rested on has changed: the host is planned anew, once.
     run.outcome.notes.push(note);
+    run.is_agreed(work.0, 0, &looked)?;
     let again = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned();
     let Some(stage) = again else { return Ok(looked) };
     match attempt(run, work, &stage).await? {
-        Attempt::Looked(looked) => prove(run, work, stage, looked).await,
+        Attempt::Looked(looked, intent) => prove(run, work, stage, looked, intent).await,
         Attempt::Moved(at) => Err(Ended::failed(format!("{at} keeps changing on the host; find out who changes it"))),
         Attempt::Restarted(_) => Err(Ended::failed("Windows still wants a restart after it was restarted")),
     }
 }
 
 enum Attempt {
-    /// Carried out, as far as the host said, and looked at.
-    Looked(Looked),
+    /// Carried out, as far as the host said, and looked at; with the number of its intent in the journal.
+    Looked(Looked, u64),
     /// Nothing was changed: somebody else changed what is named here first.
     Moved(String),
     /// Nothing was installed: a restart that was due before came first.
@@ -87,20 +87,22 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
     let mut writes = Vec::new();
     for write in &stage.writes {
         if let Write::TestLogon { account, password: Text::Secret(secret) } = write {
-            test_logon(run, account, secret, write).await?;
+            test_logon(run, work.0, stage, account, secret, write).await?;
         } else {
             writes.push(write.clone());
         }
     }
     let then = reads([&work.1]);
-    let session = run.session().await.map_err(Ended::lost)?;
-    let (outcomes, answers) = match session.change(&writes, &then).await {
+    let Sent { intent, came } = send(run, work.0, stage, &stage.steps, &writes, &then).await?;
+    let (outcomes, answers) = match came {
         Ok(answered) => answered,
         Err(DoorError::Unreachable(reason)) => {
-            run.hang_up().await;
             return Err(Ended { status: Status::Unreachable, reasons: vec![reason] });
         }
-        Err(DoorError::Unknown(reason)) => return settle(run, work, stage, &reason).await.map(Attempt::Looked),
+        Err(DoorError::Unknown(reason)) => {
+            let looked = settle(run, work, stage, &reason, intent).await?;
+            return Ok(Attempt::Looked(looked, intent));
+        }
     };
     let mut reboot = false;
     for (write, outcome) in writes.iter().zip(&outcomes) {
@@ -108,7 +110,7 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
             Outcome::Done(told) => reboot |= wants_reboot(write, told),
             Outcome::Moved { at } => return Ok(Attempt::Moved(at.clone())),
             Outcome::Failed(refusal) if refusal.code == RefusalCode::RebootPending && stage.reboot_allowed => {
-                return self::reboot(run, work, true).await.map(Attempt::Restarted);
+                return self::reboot(run, work, stage, true).await.map(Attempt::Restarted);
             }
             Outcome::Failed(refusal) => {
                 return Err(failed(run, work, stage, refused(write.name(), refusal), &then, answers));
@@ -117,10 +119,12 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
         }
     }
     if reboot {
-        return self::reboot(run, work, stage.reboot_allowed).await.map(Attempt::Looked);
+        let looked = self::reboot(run, work, stage, stage.reboot_allowed).await?;
+        return Ok(Attempt::Looked(looked, intent));
     }
     let answers = then.into_iter().zip(answers).collect();
-    Ok(Attempt::Looked(conclude(&run.host, answers, std::slice::from_ref(work), &run.shared.macs)))
+    let looked = conclude(&run.host, answers, std::slice::from_ref(work), &run.shared.macs);
+    Ok(Attempt::Looked(looked, intent))
 }
 
 fn wants_reboot(write: &Write, told: &serde_json::Value) -> bool {
@@ -159,6 +163,8 @@ fn symptoms<D: Door>(
 /// Tries an account's new password, unless another host of this run did.
 async fn test_logon<D: Door>(
     run: &mut HostRun<D>,
+    number: usize,
+    stage: &Stage,
     account: &str,
     secret: &SecretRef,
     write: &Write,
@@ -169,8 +175,7 @@ async fn test_logon<D: Door>(
     if let Some(known) = tried.get(&key) {
         return known.clone().map_err(Ended::failed);
     }
-    let session = run.session().await.map_err(Ended::lost)?;
-    let result = match session.change(std::slice::from_ref(write), &[]).await {
+    let result = match send(run, number, stage, &[], std::slice::from_ref(write), &[]).await?.came {
         Ok((outcomes, _)) => match outcomes.first() {
             Some(Outcome::Done(_)) => Ok(()),
             Some(Outcome::Failed(refusal)) => Err(refused(
@@ -179,10 +184,7 @@ async fn test_logon<D: Door>(
             )),
             _ => Err(format!("the logon of {account} was not tried on {}", run.host)),
         },
-        Err(error) => {
-            run.hang_up().await;
-            Err(format!("whether {account} can log on is not known: {error}"))
-        }
+        Err(error) => Err(format!("whether {account} can log on is not known: {error}")),
     };
     tried.insert(key, result.clone());
     result.map_err(Ended::failed)
@@ -194,21 +196,26 @@ async fn settle<D: Door>(
     work: &(usize, HostWork),
     stage: &Stage,
     reason: &str,
+    intent: u64,
 ) -> Result<Looked, Ended> {
-    run.hang_up().await;
     let servicing = stage.writes.iter().any(|write| matches!(write, Write::InstallFeatures { .. }));
     let deadline = Instant::now() + if servicing { SERVICING } else { run.shared.options.settle };
     let looked = loop {
         match run.look_again(std::slice::from_ref(work)).await {
             Ok(looked) if looked.troubles.is_empty() || Instant::now() > deadline => break looked,
+            _ if run.shared.options.stop.is_asked() => {
+                let words = format!("unknown: {reason}; interrupted before the host could be looked at again");
+                return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
+            }
             Err(error) if Instant::now() > deadline => {
                 let words = format!("unknown: {reason}; the host could not be looked at again: {error}");
                 return Err(Ended { status: Status::Unreachable, reasons: vec![words] });
             }
-            Ok(_) | Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            Ok(_) | Err(_) => pause(run, Duration::from_secs(1)).await,
         }
     };
     let left = unproved(stage, &looked);
+    proof(run, intent, &left).await?;
     if left.is_empty() {
         run.outcome.notes.push(format!(
             "unknown, settled: {reason}; the host was looked at again, and the change had been carried out"
@@ -223,18 +230,22 @@ async fn settle<D: Door>(
 }
 
 /// Restarts the host where that is allowed, and waits until it answers again.
-async fn reboot<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), allowed: bool) -> Result<Looked, Ended> {
+async fn reboot<D: Door>(
+    run: &mut HostRun<D>,
+    work: &(usize, HostWork),
+    stage: &Stage,
+    allowed: bool,
+) -> Result<Looked, Ended> {
     if !allowed {
         return Err(Ended::failed(
             "Windows needs a restart to finish the installation; restart the host, or allow it: reboot: if_needed",
         ));
     }
     run.tell(Event::Rebooting);
-    let session = run.session().await.map_err(Ended::lost)?;
     // The session may well end before the answer comes; that the host went down and came back is what counts.
-    let sent = session.change(&[Write::Reboot], &[]).await;
+    let Sent { intent, came } = send(run, work.0, stage, &[], &[Write::Reboot], &[]).await?;
     run.hang_up().await;
-    if let Ok((outcomes, _)) = sent
+    if let Ok((outcomes, _)) = came
         && let Some(Outcome::Failed(refusal)) = outcomes.first()
     {
         return Err(Ended::failed(refused("reboot", refusal)));
@@ -242,13 +253,20 @@ async fn reboot<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), allowed
     let deadline = Instant::now() + SERVICING;
     loop {
         match run.look_again(std::slice::from_ref(work)).await {
-            Ok(looked) => return Ok(looked),
+            Ok(looked) => {
+                proof(run, intent, &[]).await?;
+                return Ok(looked);
+            }
+            Err(_) if run.shared.options.stop.is_asked() => {
+                let words = "interrupted while the host restarts; it was not looked at again".to_owned();
+                return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
+            }
             Err(error) if Instant::now() > deadline => {
                 return Err(Ended::failed(format!(
                     "the host did not come back from its restart within 30 minutes: {error}"
                 )));
             }
-            Err(_) => tokio::time::sleep(Duration::from_secs(2)).await,
+            Err(_) => pause(run, Duration::from_secs(2)).await,
         }
     }
 }
@@ -259,24 +277,39 @@ async fn prove<D: Door>(
     work: &(usize, HostWork),
     stage: Stage,
     mut looked: Looked,
+    intent: u64,
 ) -> Result<Looked, Ended> {
     run.tell(Event::Proving);
     let deadline = Instant::now() + run.shared.options.settle;
     loop {
         let left = unproved(&stage, &looked);
         if left.is_empty() {
+            proof(run, intent, &left).await?;
             run.outcome.changed.extend(stage.steps);
             return Ok(looked);
         }
         let settling = left.iter().all(|property| property.rsplit('.').next() == Some("state"));
+        if settling && run.shared.options.stop.is_asked() {
+            proof(run, intent, &left).await?;
+            let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));
+            return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
+        }
         if !settling || Instant::now() > deadline {
+            proof(run, intent, &left).await?;
             let mut reasons = vec![format!("carried out, and yet not as desired: {}", left.join(", "))];
             reasons.extend(symptoms(run, work, &stage, &looked.answers));
             return Err(Ended { status: Status::Failed, reasons });
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        looked = run.look_again(std::slice::from_ref(work)).await.map_err(Ended::lost)?;
+        pause(run, Duration::from_millis(500)).await;
+        if !run.shared.options.stop.is_asked() {
+            looked = run.look_again(std::slice::from_ref(work)).await.map_err(|error| run.lost(error))?;
+        }
     }
+}
+
+/// Waits, unless the run is to end.
+async fn pause<D: Door>(run: &mut HostRun<D>, time: Duration) {
+    let _ = run.shared.options.stop.unless(tokio::time::sleep(time)).await;
 }
 
 /// The properties of a stage's resources that still differ, or the resources that could not be read.

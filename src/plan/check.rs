@@ -99,7 +99,8 @@ fn is_below(path: &ElementPath, created: &ElementPath) -> bool {
     path.section == created.section && same == parents && matches && rest_is_children
 }
 
-fn words(path: &ElementPath) -> String {
+/// An element's path in words.
+pub(super) fn words(path: &ElementPath) -> String {
     let steps = path.steps.iter().map(|step| match step {
         Step::Child(name) => format!("/{name}"),
         Step::Item(keys) => {

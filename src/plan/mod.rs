@@ -3,14 +3,18 @@
 //! A plan leaves nothing to decide. A host's plan is a list of stages; a stage ends at a barrier, after which the host
 //! is looked at again and the rest is planned by the same function.
 
+mod agreed;
 mod check;
+mod file;
 mod merge;
 mod replay;
 mod stages;
 
 use serde::{Deserialize, Serialize};
 
+pub use agreed::{Agreed, Shift};
 pub use check::check;
+pub use file::{Asked, PlanFile, PlanFileError, PlannedHost, SourceDigest};
 pub use merge::merge;
 pub use stages::{Trouble, Wanted, plan_host};
 

@@ -20,7 +20,9 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
             }
             Status::Unreachable => style.red("not reached"),
             Status::Failed => style.red("failed"),
+            Status::Moved => style.red("moved since the plan"),
             Status::NotStarted => style.red("not started"),
+            Status::Interrupted => style.red("interrupted"),
         };
         let _ = writeln!(text, "{:width$}  {words}", outcome.host);
         for reason in &outcome.reasons {
@@ -40,10 +42,14 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
     }
     let count = |status: Status| outcomes.iter().filter(|outcome| outcome.status == status).count();
     let bad = count(Status::Failed) + count(Status::Unreachable);
-    let waiting = match count(Status::NotStarted) {
-        0 => String::new(),
-        n => format!(", {n} not started"),
-    };
+    let mut waiting = String::new();
+    for (status, words) in
+        [(Status::Moved, "moved"), (Status::Interrupted, "interrupted"), (Status::NotStarted, "not started")]
+    {
+        if count(status) > 0 {
+            let _ = write!(waiting, ", {} {words}", count(status));
+        }
+    }
     let _ = writeln!(text, "\n{} ok, {} changed, {bad} failed{waiting}", count(Status::Ok), count(Status::Changed));
     text
 }
@@ -55,6 +61,8 @@ pub fn recap_json(outcomes: &[HostOutcome]) -> Value {
         "hosts": outcomes.len(),
         "changed": count(Status::Changed),
         "failed": count(Status::Failed) + count(Status::Unreachable),
+        "moved": count(Status::Moved),
+        "interrupted": count(Status::Interrupted),
         "not_started": count(Status::NotStarted),
     });
     json!({ "format": 1, "hosts": outcomes, "summary": summary })

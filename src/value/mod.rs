@@ -4,6 +4,7 @@
 //! and then comparing is plain equality.
 
 mod account_name;
+mod canonical;
 mod change;
 mod endpoint;
 mod flags;
@@ -14,10 +15,12 @@ mod secret_text;
 mod time_of_day;
 mod time_span;
 mod url_path;
+mod utc;
 mod windows_path;
 mod xml_text;
 
 pub use account_name::AccountName;
+pub use canonical::canonical;
 pub use change::{Change, Changes, diff};
 pub use endpoint::Endpoint;
 pub use flags::Flags;
@@ -31,5 +34,6 @@ pub use secret_text::{Escape, SecretPart, SecretPiece, SecretText, SecretTextErr
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
 pub use url_path::UrlPath;
+pub use utc::{unix_seconds, utc_text};
 pub use windows_path::WindowsPath;
 pub(crate) use xml_text::{push_xml_attribute, xml_allows};

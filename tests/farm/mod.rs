@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod drift;
+pub mod memory;
 pub mod recorder;
 pub mod serving;
 pub mod written;
@@ -10,15 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farmhand::engine::{
-    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Survey, Work,
-    apply, nonce, survey,
+    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Stop, Survey,
+    Work, apply, nonce, survey,
 };
 use farmhand::hostcall::{Access, Answer, Batch, Call, Edit, Nonce, Outcome, Read, Reply, Text, Write};
+use farmhand::journal::Ledger;
 use farmhand::lab::{Answers, HostSpec, Lab, LabHost};
 use farmhand::resource::{KINDS, Kind, Problems};
 use farmhand::transport::Traffic;
 use farmhand::value::{SecretRef, SecretValue};
 use serde_json::Value;
+
+use memory::Memory;
 
 /// The value of every secret here is its name with this in front.
 pub const SECRET: &str = "value-of-";
@@ -28,6 +32,8 @@ pub struct Farm {
     _folder: tempfile::TempDir,
     pub lab: Arc<Lab>,
     pub forks: usize,
+    pub ledger: Arc<Memory>,
+    pub stop: Stop,
 }
 
 impl Farm {
@@ -39,7 +45,7 @@ impl Farm {
     pub fn of(specs: &[HostSpec]) -> Farm {
         let folder = tempfile::tempdir().unwrap();
         let lab = Arc::new(Lab::open(folder.path(), specs));
-        Farm { _folder: folder, lab, forks: 10 }
+        Farm { _folder: folder, lab, forks: 10, ledger: Arc::default(), stop: Stop::default() }
     }
 
     pub fn host(&self, name: &str) -> &LabHost {
@@ -70,7 +76,14 @@ impl Farm {
 
     pub async fn run(&self, work: &Work) -> Vec<HostOutcome> {
         let (door, macs) = self.open(work);
-        let options = Apply { forks: self.forks, settle: Duration::from_secs(2), listener: Arc::new(|_, _| {}) };
+        let options = Apply {
+            forks: self.forks,
+            settle: Duration::from_secs(2),
+            listener: Arc::new(|_, _| {}),
+            ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            stop: self.stop.clone(),
+            agreed: None,
+        };
         apply(door, work, macs, options, |_| Approval::Granted).await
     }
 }

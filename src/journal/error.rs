@@ -1,0 +1,58 @@
+//! What can be wrong with a journal.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// What can be wrong with a journal.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The disk would not have it.
+    #[error("the journal {path} cannot be written: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A record before could not be written, so what is on disk may end anywhere.
+    #[error("the journal {path} cannot be written: it failed before")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A record came before the journal was begun.
+    #[error("the journal was not begun, which is a fault of farmhand")]
+    NotBegun,
+    /// It cannot be read.
+    #[error("the journal {path} cannot be read: {source}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not as it was written.
+    #[error("{path}:{line}: the journal was damaged or altered: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first line that does not hold, from 1.
+        line: usize,
+        /// What does not hold.
+        why: String,
+    },
+}
+
+impl JournalError {
+    pub(super) fn write(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
+        let path = path.to_owned();
+        move |source| JournalError::Write { path, source }
+    }
+
+    pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
+        let path = path.to_owned();
+        move |source| JournalError::Read { path, source }
+    }
+}

@@ -66,7 +66,7 @@ pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
         Command::Set { name, replace, folder } => {
             let existing = if replace { Existing::Replace } else { Existing::Keep };
             let value = value(&name)?;
-            Stores::open(&folder.folder).set(&name, &value, existing).map_err(Failure::work)?;
+            Stores::open(&folder.folder).set(&name, value, existing).map_err(Failure::work)?;
             ui.text(&format!("{name} is kept\n"));
             ui.value(&json!({ "kept": name }));
         }

@@ -7,11 +7,13 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+#[allow(dead_code, reason = "each test uses its part of it")]
 mod farm;
 
 use farm::{Farm, steps};
-use farmhand::engine::Status;
-use farmhand::lab::Fault;
+use farmhand::engine::{HostWork, PlayWork, Status, Work};
+use farmhand::lab::{Fault, HostSpec};
+use farmhand::playbook::Serial;
 
 const FEATURES: &str = r#"[["windows_feature", {"names": ["Web-Server", "Web-WebSockets"]}]]"#;
 
@@ -34,4 +36,65 @@ async fn a_host_that_fails_does_not_stop_the_others() {
     assert_eq!(outcomes[0].status, Status::Failed);
     assert_eq!(outcomes[1].status, Status::Changed, "{:?}", outcomes[1].reasons);
     assert!(outcomes[0].reasons[0].contains("free space"), "{:?}", outcomes[0].reasons);
+}
+
+#[tokio::test]
+async fn a_new_site_is_as_desired_whatever_the_defaults_of_the_server_are() {
+    let farm = Farm::of(&[HostSpec { iis: true, ..HostSpec::new("web01", "2019") }]);
+    // A host that nobody has spoken to has no files yet.
+    assert!(farm.plan("web01", steps("[]")).await.looked.is_ok());
+    let file = farm.host("web01").folder().path("C/Windows/System32/inetsrv/config/applicationHost.config");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("<siteDefaults>"), "{text}");
+    let otherwise = "<siteDefaults serverAutoStart=\"false\">";
+    std::fs::write(&file, text.replace("<siteDefaults>", otherwise)).unwrap();
+    let site = r#"[["iis_site", {"name": "Chat", "auto_start": true, "state": "started"}]]"#;
+    let outcomes = farm.apply(&[("web01", steps(site))]).await;
+    assert_eq!(outcomes[0].status, Status::Changed, "{:?}", outcomes[0].reasons);
+}
+
+/// A running pool whose identity's password is stored, and a property whose change replaces its worker process.
+fn pool(load_user_profile: bool) -> String {
+    let secret = r#"{"secret()": {"store": "age", "name": "svc"}}"#;
+    let identity = format!(r#"{{"user": "CORP\\svc", "password": {secret}}}"#);
+    let properties = format!(
+        r#"{{"name": "P", "state": "started", "start_mode": "always_running", "identity": {identity}, "load_user_profile": {load_user_profile}}}"#
+    );
+    format!(r#"[["windows_feature", {{"names": ["Web-Server"]}}], ["iis_app_pool", {properties}]]"#)
+}
+
+/// Three hosts on which the pool runs and one that has none yet; on the first the account has another password by now,
+/// so that the worker process that replaces the one there is cannot log on.
+async fn rotten() -> Farm {
+    let farm = Farm::new(&["web01", "web02", "web03", "web04"]);
+    let running: Vec<(&str, _)> = ["web01", "web02", "web03"].map(|host| (host, steps(&pool(false)))).into();
+    let outcomes = farm.apply(&running).await;
+    assert!(outcomes.iter().all(|outcome| outcome.status == Status::Changed), "{outcomes:?}");
+    farm.host("web01").declare_account("CORP\\svc", "another").unwrap();
+    farm
+}
+
+async fn change_all(farm: &Farm, serial: Vec<Serial>) -> (Vec<Status>, Vec<usize>, Vec<String>) {
+    let hosts = ["web01", "web02", "web03", "web04"];
+    let before = hosts.map(|host| farm.writes(host));
+    let work = |host: &str| HostWork { host: host.to_owned(), steps: steps(&pool(true)) };
+    let play = PlayWork { name: "Web servers".to_owned(), serial, hosts: hosts.map(work).into() };
+    let outcomes = farm.run(&Work { plays: vec![play] }).await;
+    let writes = hosts.iter().zip(before).map(|(host, before)| farm.writes(host) - before);
+    let reasons = outcomes.iter().map(|outcome| outcome.reasons.join("; ")).collect();
+    (outcomes.iter().map(|outcome| outcome.status).collect(), writes.collect(), reasons)
+}
+
+#[tokio::test]
+async fn after_a_host_that_fails_its_proof_nothing_running_is_disturbed() {
+    for serial in [Vec::new(), vec![Serial::Hosts(1)]] {
+        let farm = rotten().await;
+        let (statuses, writes, reasons) = change_all(&farm, serial).await;
+        let expected = [Status::Failed, Status::NotStarted, Status::NotStarted, Status::Changed];
+        assert_eq!(statuses, expected, "{reasons:?}");
+        assert_eq!(writes[1..3], [0, 0], "the others are left alone");
+        assert!(writes[0] > 0 && writes[3] > 0, "what disturbs nothing goes on: {writes:?}");
+        assert!(reasons[0].contains("web01/iis_app_pool/P.state") && reasons[0].contains("5057"), "{}", reasons[0]);
+        assert!(reasons[1].contains("web01 failed"), "{}", reasons[1]);
+    }
 }

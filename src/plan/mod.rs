@@ -5,6 +5,7 @@
 
 mod check;
 mod merge;
+mod replay;
 mod stages;
 
 use serde::{Deserialize, Serialize};

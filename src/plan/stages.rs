@@ -1,7 +1,8 @@
 //! The stages of a host's plan.
 
+use super::replay::replay;
 use super::{Action, HostPlan, PlannedStep, Stage, merge};
-use crate::hostcall::{Refusal, RefusalCode};
+use crate::hostcall::{Answer, Read, Refusal, RefusalCode};
 use crate::resource::{Found, Instance, Kind, Phase, Problem, Problems, Writes};
 use crate::value::diff;
 
@@ -50,14 +51,17 @@ pub enum Trouble {
 
 /// Plans a host: what differs, and what to do about it.
 ///
+/// Each step is planned from what the steps before it leave behind, so that all together do what they do one by one.
 /// What comes after a barrier that changes something is planned from what was read before it, which may well change;
 /// IIS not being there yet is then no trouble.
 pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec<Trouble>) {
     let mut stages: Vec<Stage> = Vec::new();
     let mut open = Open::default();
     let mut troubles = Vec::new();
+    let mut answers: Option<Vec<(Read, Answer)>> = None;
     let shared = found.host().ok().and_then(|facts| facts.shared_configuration);
     for (index, step) in wanted.iter().enumerate() {
+        let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let mut problems = Problems::default();
         step.resource.conflicts(found, &mut problems);
@@ -92,11 +96,15 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
         let disturbs = step.resource.disturbs(found, &changes);
         let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
-        let commits = open.writes.calls.iter().skip(before).any(|(phase, _)| *phase == Phase::Commit);
+        let calls = open.writes.calls.get(before..).unwrap_or_default();
+        let commits = calls.iter().any(|(phase, _)| *phase == Phase::Commit);
         if let Some(folder) = shared.as_ref().filter(|_| commits) {
             let text = format!("the host takes its IIS configuration from {folder}, shared with other servers");
             let refusal = Refusal { code: RefusalCode::SharedConfiguration, text, hresult: None };
             troubles.push(Trouble::Frozen { index, address: address.clone(), refusal });
+        }
+        if commits && index + 1 < wanted.len() {
+            answers = Some(replay(found.answers(), calls));
         }
         let place = step.place.to_owned();
         open.steps.push(PlannedStep { index, address, place, action, changes, disturbs });

@@ -1,4 +1,4 @@
-//! Two steps of a host that set the same property of the same object.
+//! Two steps of a host that cannot both be true: they set the same property of an object, or one wants it gone.
 
 use std::collections::BTreeMap;
 
@@ -36,5 +36,23 @@ pub(super) fn check(steps: &[Step]) -> Vec<Diagnostic> {
             .note(first.property(property), "it is set here first")
             .help("set it in one of the two")
     };
-    twice.into_iter().map(complain).collect()
+    twice.into_iter().map(complain).chain(absent(steps)).collect()
+}
+
+/// Steps that set something of an object that another step wants gone.
+fn absent(steps: &[Step]) -> impl Iterator<Item = Diagnostic> {
+    let object = |step: &Step| step.resource.claims().first().map(|claim| claim.object.to_lowercase());
+    let sets_state = |step: &Step| step.resource.desired().get("state").is_some();
+    let gone = steps.iter().filter(|step| step.resource.desired().get("state").is_some_and(|state| state == "absent"));
+    gone.flat_map(move |gone| {
+        // Two states are told as a property that is set twice.
+        let others = steps.iter().filter(move |step| !sets_state(step) && object(step) == object(gone));
+        others.map(|other| {
+            let name = format!("{}/{}", other.kind.name, other.resource.name());
+            let message = format!("`{name}` is set here and shall be absent by the step in {}", gone.place.text());
+            Diagnostic::new(other.place.property("name"), message)
+                .note(gone.place.property("state"), "it shall be absent here")
+                .help("leave out one of the two")
+        })
+    })
 }

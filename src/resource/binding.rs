@@ -144,7 +144,9 @@ impl Binding {
         {
             let bound = actual.and_then(|item| item.text("certificateHash"));
             let store = actual.and_then(|item| item.text("certificateStoreName"));
-            let same = bound.is_some_and(|bound| bound.eq_ignore_ascii_case(&thumbprint))
+            // Without SNI a certificate belongs to an address, with it to a name: the one bound so far stays behind.
+            let same = flags == old
+                && bound.is_some_and(|bound| bound.eq_ignore_ascii_case(&thumbprint))
                 && store.is_some_and(|store| store.eq_ignore_ascii_case(certificate.store()));
             if !same {
                 edits.push(Edit::Certificate { at, thumbprint, store: certificate.store().to_owned() });

@@ -40,6 +40,20 @@ impl<'a> Found<'a> {
         Found { answers, macs }
     }
 
+    /// The same with other answers.
+    #[must_use]
+    pub fn with<'b>(&self, answers: &'b [(Read, Answer)]) -> Found<'b>
+    where
+        'a: 'b,
+    {
+        Found { answers, macs: self.macs }
+    }
+
+    /// The answers.
+    pub fn answers(&self) -> &'a [(Read, Answer)] {
+        self.answers
+    }
+
     /// The host's facts.
     ///
     /// # Errors

@@ -172,16 +172,18 @@ impl IisAppPool {
         self.identity.as_ref().and_then(Identity::user)
     }
 
-    /// The state in the desired state's own words.
-    fn state(&self, found: &Found) -> Result<Option<PoolState>, Refusal> {
+    /// The state in the desired state's own words. It is held to what the pool is configured to be, in `actual`:
+    /// that it is configured otherwise shows as that alone.
+    fn state(&self, actual: &IisAppPool, found: &Found) -> Result<Option<PoolState>, Refusal> {
         let runtime = found.pool(&self.name)?;
         let state = runtime.as_ref().map_or(RunState::Unknown, |pool| pool.state);
         let workers = runtime.map(|pool| pool.workers).unwrap_or_default();
-        let always_running = self.start_mode == Some(StartMode::AlwaysRunning);
+        let always_running = [self, actual].iter().all(|pool| pool.start_mode == Some(StartMode::AlwaysRunning));
+        let identity = self.identity.as_ref().filter(|_| actual.identity == self.identity);
         Ok(Some(match state {
             RunState::Started if self.state != Some(PoolState::Started) || !always_running => PoolState::Started,
             RunState::Started if workers.is_empty() => PoolState::StartedWithoutWorker,
-            RunState::Started => match &self.identity {
+            RunState::Started => match identity {
                 Some(identity) if !workers.iter().all(|worker| self.is_own(identity, &worker.account, found)) => {
                     PoolState::StartedAsAnotherAccount
                 }
@@ -290,8 +292,8 @@ impl Resource for IisAppPool {
         };
         let mut actual: IisAppPool = self.unset();
         mirror::take(self, &element, &mut actual)?;
-        actual.state = self.state(found)?;
         actual.identity = self.identity.as_ref().and_then(|identity| identity.in_own_words(&element, found));
+        actual.state = self.state(&actual, found)?;
         let schedule = ["recycling", "periodicRestart", "schedule"];
         let schedule = schedule.iter().try_fold(&element, |element, name| element.children.get(*name));
         actual.periodic_restart_schedule = self.periodic_restart_schedule.as_ref().map(|desired| {
@@ -342,8 +344,9 @@ impl Resource for IisAppPool {
         match self.state {
             Some(PoolState::Started) if changes.touch("state") || touches_worker => {
                 writes.control(pool(), Control::Start);
-                // A worker process that is there keeps its account until it is replaced.
-                if changes.touch("identity") || changes.touch("state") {
+                // A worker process that is there keeps its account until it is replaced, and a pool that is to be always
+                // running and was not may have none yet.
+                if ["identity", "start_mode", "state"].iter().any(|property| changes.touch(property)) {
                     writes.control(pool(), Control::Recycle);
                 }
             }

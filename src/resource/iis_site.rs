@@ -20,7 +20,8 @@ mirrored! {
         own {
             /// The site's name.
             name: String,
-            /// Whether the site runs. `absent` removes it and leaves its files.
+            /// Whether the site runs, and starts with the server unless `auto_start` says otherwise.
+            /// `absent` removes it and leaves its files.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             state: Option<SiteState>,
             /// The application pool of its root application.
@@ -136,10 +137,12 @@ impl IisSite {
         let runs = self.auto_start.unwrap_or(self.state == Some(SiteState::Started));
         let taken = found.config(&sites()).ok().flatten();
         let id = self.id.unwrap_or_else(|| free_id(&self.name, taken.as_ref()));
-        let mut site = vec![plain("name", self.name.clone()), plain("id", id.to_string())];
-        if !runs {
-            site.push(plain("serverAutoStart", "false".to_owned()));
-        }
+        // Said in any case: the server's defaults for sites may be otherwise.
+        let site = vec![
+            plain("name", self.name.clone()),
+            plain("id", id.to_string()),
+            plain("serverAutoStart", runs.to_string()),
+        ];
         let mut application = vec![plain("path", "/".to_owned())];
         application.extend(self.pool.iter().map(|pool| plain("applicationPool", pool.clone())));
         let folder = vec![plain("path", "/".to_owned()), plain("physicalPath", path)];
@@ -177,6 +180,11 @@ impl Resource for IisSite {
         let properties = value.as_object().into_iter().flatten().map(|(property, _)| property.clone());
         let object = format!("iis_site/{}", self.name);
         let mut claims: Vec<Claim> = properties.map(|property| Claim { object: object.clone(), property }).collect();
+        // A state says whether the site starts with the server too, where nothing else does.
+        if matches!(self.state, Some(SiteState::Started | SiteState::Stopped)) && self.auto_start.is_none() {
+            claims.push(Claim { object: object.clone(), property: "auto_start".to_owned() });
+        }
+        claims.extend(self.path.as_ref().map(|_| super::iis_application::folder_claim(&self.name, "/")));
         let places = self.bindings.iter().flatten().filter_map(Binding::place);
         claims.extend(places.map(|(protocol, endpoint)| Claim {
             object: format!("binding {protocol} {endpoint}"),

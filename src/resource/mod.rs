@@ -29,6 +29,7 @@ use crate::value::Changes;
 /// What a kind is. One file implements it, one line in [`kinds!`] lists it.
 ///
 /// A property that is not set is not managed, so every property but those that name the object is an `Option`.
+/// One that is used and never compared says so in its schema: `#[schemars(extend("writeOnly" = true))]`.
 /// The doc comments of the struct and its fields are the manual and the JSON Schema.
 pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
     /// The kind's name in a playbook, such as `iis_app_pool`.
@@ -148,6 +149,7 @@ fn check_object_name(name: &str, problems: &mut Problems) {
 
 kinds! {
     iis_app_pool::IisAppPool,
+    iis_application::IisApplication,
     iis_site::IisSite,
     windows_feature::WindowsFeature,
 }

@@ -18,13 +18,16 @@ pub struct WindowsFeature {
     pub names: Vec<String>,
     /// Whether the management tools of the features come too. Used when something is installed; not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
     pub management_tools: Option<bool>,
     /// Folders or a WIM image that hold payloads removed from the image, such as `D:\sources\sxs`.
     /// A UNC path is read as the computer's account. Used when something is installed; not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
     pub source: Option<Vec<String>>,
     /// Whether the host may restart when Windows needs it to finish; `never` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
     pub reboot: Option<Reboot>,
 }
 

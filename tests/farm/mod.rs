@@ -1,17 +1,24 @@
 //! Lab hosts behind a door without a wire.
 
+pub mod canary;
+pub mod drift;
+pub mod recorder;
+pub mod serving;
+pub mod written;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use farmhand::engine::{
-    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Work, apply,
-    nonce,
+    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Survey, Work,
+    apply, nonce, survey,
 };
 use farmhand::hostcall::{Access, Answer, Batch, Call, Edit, Nonce, Outcome, Read, Reply, Text, Write};
 use farmhand::lab::{Answers, HostSpec, Lab, LabHost};
-use farmhand::resource::KINDS;
+use farmhand::resource::{KINDS, Kind, Problems};
 use farmhand::transport::Traffic;
 use farmhand::value::{SecretRef, SecretValue};
+use serde_json::Value;
 
 /// The value of every secret here is its name with this in front.
 pub const SECRET: &str = "value-of-";
@@ -45,19 +52,33 @@ impl Farm {
     }
 
     pub async fn apply(&self, hosts: &[(&str, Arc<[StepWork]>)]) -> Vec<HostOutcome> {
-        let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
-        let play = PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() };
-        self.run(&Work { plays: vec![play] }).await
+        self.run(&work(hosts)).await
+    }
+
+    /// Looks at one host.
+    pub async fn plan(&self, host: &str, steps: Arc<[StepWork]>) -> Survey {
+        let work = work(&[(host, steps)]);
+        let (door, macs) = self.open(&work);
+        survey(door, &work, &macs, self.forks, &(Arc::new(|_: &str, _| {}) as _)).await.remove(0)
+    }
+
+    fn open(&self, work: &Work) -> (Arc<InProcess>, Macs) {
+        let nonce = nonce().unwrap();
+        let secrets = work.secrets().into_iter().map(|secret| (secret.clone(), value(&secret)));
+        (Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce: nonce.clone() }), Macs::new(nonce, secrets))
     }
 
     pub async fn run(&self, work: &Work) -> Vec<HostOutcome> {
-        let nonce = nonce().unwrap();
-        let secrets = work.secrets().into_iter().map(|secret| (secret.clone(), value(&secret)));
-        let macs = Macs::new(nonce.clone(), secrets);
-        let door = Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce });
+        let (door, macs) = self.open(work);
         let options = Apply { forks: self.forks, settle: Duration::from_secs(2), listener: Arc::new(|_, _| {}) };
         apply(door, work, macs, options, |_| Approval::Granted).await
     }
+}
+
+/// One play for these hosts.
+fn work(hosts: &[(&str, Arc<[StepWork]>)]) -> Work {
+    let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
+    Work { plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() }] }
 }
 
 fn value(secret: &SecretRef) -> SecretValue {
@@ -66,14 +87,20 @@ fn value(secret: &SecretRef) -> SecretValue {
 
 /// Resources from JSON: a list of pairs of kind and properties.
 pub fn steps(json: &str) -> Arc<[StepWork]> {
-    let pairs: Vec<(String, serde_json::Value)> = serde_json::from_str(json).unwrap();
-    let step = |(index, (kind, properties)): (usize, (String, serde_json::Value))| {
-        let kind = KINDS.iter().find(|it| it.name == kind).unwrap();
-        let resource =
-            kind.read(&properties).map_err(|misread| format!("{}: {}", misread.path, misread.message)).unwrap();
-        StepWork { kind, resource: Arc::from(resource), place: format!("site.yml:{}", index + 1) }
-    };
-    pairs.into_iter().enumerate().map(step).collect()
+    let pairs: Vec<(String, Value)> = serde_json::from_str(json).unwrap();
+    let kind = |name: &str| KINDS.iter().find(|it| it.name == name).unwrap();
+    pairs.into_iter().map(|(name, properties)| step(kind(&name), &properties).unwrap()).collect()
+}
+
+/// One resource; the error says what the type or the kind has against it.
+pub fn step(kind: &'static Kind, properties: &Value) -> Result<StepWork, String> {
+    let resource = kind.read(properties).map_err(|misread| format!("{}: {}", misread.path, misread.message))?;
+    let mut problems = Problems::default();
+    resource.check(&mut problems);
+    if let Some(problem) = problems.0.first() {
+        return Err(format!("{}: {}", problem.property, problem.message));
+    }
+    Ok(StepWork { kind, resource: Arc::from(resource), place: "site.yml:1".to_owned() })
 }
 
 struct InProcess {

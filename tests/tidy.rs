@@ -43,6 +43,8 @@ const LAYERS: &[&str] = &[
 /// Where a secret's value may be taken out of its type: on its way to the wire, into a login, a MAC, a sealed store.
 const EXPOSES: &[&str] = &[
     "src/value/secret.rs",
+    "src/value/secret_text.rs",
+    "src/value/machine_key/",
     "src/agent/framing.rs",
     "src/transport/winrm/ntlm.rs",
     "src/engine/macs.rs",

@@ -8,11 +8,14 @@ mod change;
 mod endpoint;
 mod flags;
 mod iis_text;
+mod machine_key;
 mod secret;
+mod secret_text;
 mod time_of_day;
 mod time_span;
 mod url_path;
 mod windows_path;
+mod xml_text;
 
 pub use account_name::AccountName;
 pub use change::{Change, Changes, diff};
@@ -20,8 +23,13 @@ pub use endpoint::Endpoint;
 pub use flags::Flags;
 pub use iis_text::IisText;
 pub(crate) use iis_text::iis_enum;
+pub use machine_key::{
+    CompatibilityMode, Decryption, MachineKey, MachineKeyError, PublishedKeys, Validation, Weakness,
+};
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
+pub use secret_text::{Escape, SecretPart, SecretPiece, SecretText, SecretTextError, TextEncoding, TextPiece};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
 pub use url_path::UrlPath;
 pub use windows_path::WindowsPath;
+pub(crate) use xml_text::{push_xml_attribute, xml_allows};

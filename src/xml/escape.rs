@@ -1,9 +1,7 @@
 //! Characters and the references that stand for them.
 
-/// Whether XML 1.0 allows a character.
-pub(super) fn allowed(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r') || (character >= ' ' && !matches!(character, '\u{FFFE}' | '\u{FFFF}'))
-}
+use crate::value::push_xml_attribute;
+pub(super) use crate::value::xml_allows as allowed;
 
 /// The character that a reference stands for: the text between `&` and `;`.
 ///
@@ -58,19 +56,6 @@ fn replace_references(raw: &str) -> String {
 /// An attribute's value as it is written between quotes. A character that XML does not allow is left out.
 pub(super) fn escape_attribute(value: &str, quote: char) -> String {
     let mut raw = String::with_capacity(value.len());
-    for character in value.chars() {
-        match character {
-            '&' => raw.push_str("&amp;"),
-            '<' => raw.push_str("&lt;"),
-            '>' => raw.push_str("&gt;"),
-            '"' if quote == '"' => raw.push_str("&quot;"),
-            '\'' if quote == '\'' => raw.push_str("&apos;"),
-            '\n' => raw.push_str("&#xA;"),
-            '\r' => raw.push_str("&#xD;"),
-            '\t' => raw.push_str("&#x9;"),
-            character if allowed(character) => raw.push(character),
-            _ => {}
-        }
-    }
+    value.chars().for_each(|character| push_xml_attribute(&mut raw, character, Some(quote)));
     raw
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::value::MachineKeyError;
+
 /// Why a secret cannot be had or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -39,10 +41,12 @@ pub enum SecretError {
         name: String,
     },
     /// It is something else.
-    #[error("the secret `{name}` is no machine key")]
+    #[error("the secret `{name}` is no machine key: {why}")]
     NoMachineKey {
         /// Its name.
         name: String,
+        /// What is wrong with it.
+        why: MachineKeyError,
     },
     /// Nothing is there that fingerprints could be made with.
     #[error("no key to make fingerprints with in {}; type: farmhand secret init", folder.display())]

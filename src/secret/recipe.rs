@@ -7,16 +7,10 @@ use zeroize::Zeroizing;
 
 use super::error::SecretError;
 use super::hexadecimal::hexadecimal;
-use crate::value::SecretValue;
+use crate::value::{MachineKey, MachineKeyError, PublishedKeys, SecretValue};
 
 /// Letters of made-up values: none that is easily mistaken for another, none that needs quoting.
 const LETTERS: &[u8; 64] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789-_.+=";
-
-/// Bytes of the key that signs with HMAC-SHA256: the hash's block, beyond which a key is hashed first (RFC 2104, 3).
-const VALIDATION_BYTES: usize = 64;
-
-/// Bytes of the key that encrypts with AES-256.
-const DECRYPTION_BYTES: usize = 32;
 
 /// How a value is made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +40,9 @@ impl Recipe {
                 Ok(SecretValue::new(digits.to_string()))
             }
             Recipe::MachineKey => {
-                let (validation, decryption) =
-                    (hexadecimal(&random(VALIDATION_BYTES)?), hexadecimal(&random(DECRYPTION_BYTES)?));
-                let mut text = Zeroizing::new(format!(
-                    r#"<machineKey validationKey="{}" decryptionKey="{}" validation="HMACSHA256" decryption="AES" />"#,
-                    Zeroizing::new(validation.to_uppercase()).as_str(),
-                    Zeroizing::new(decryption.to_uppercase()).as_str(),
-                ));
-                Ok(SecretValue::new(std::mem::take(&mut text)))
+                let mut failed = None;
+                let key = MachineKey::generate(|bytes| failed = getrandom::fill(bytes).err().or(failed));
+                failed.map_or(Ok(key.to_secret()), |error| Err(SecretError::Randomness { why: error.to_string() }))
             }
         }
     }
@@ -69,10 +58,9 @@ impl fmt::Display for Recipe {
     }
 }
 
-/// Whether a value is a `<machineKey/>` element.
+/// Whether a value is meant as a machine key, be it one that a farm can share or not.
 pub(super) fn is_machine_key(value: &SecretValue) -> bool {
-    let text = value.expose().trim();
-    text.starts_with("<machineKey ") && text.ends_with("/>") && text.matches('<').count() == 1
+    !matches!(MachineKey::parse(value, &PublishedKeys::shipped()), Err(MachineKeyError::NotAnElement))
 }
 
 fn random(n: usize) -> Result<Zeroizing<Vec<u8>>, SecretError> {
@@ -130,9 +118,11 @@ mod tests {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
         assert!(digits(validation) && digits(decryption));
         assert!(is_machine_key(&value));
-        for other in ["", "hunter2", "<machineKey />", "<machineKey a=\"<b/>", "x<machineKey a=\"\" />"] {
-            let found = is_machine_key(&SecretValue::new(other.to_owned()));
-            assert_eq!(found, other == "<machineKey />", "{other}");
+        assert!(MachineKey::parse(&value, &PublishedKeys::shipped()).is_ok_and(|key| key.weaknesses().is_empty()));
+        for (other, expected) in
+            [("", false), ("hunter2", false), ("<machineKey validationKey='AutoGenerate' />", true)]
+        {
+            assert_eq!(is_machine_key(&SecretValue::new(other.to_owned())), expected, "{other}");
         }
     }
 }

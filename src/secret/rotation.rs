@@ -5,7 +5,7 @@ use super::file::Overwrite;
 use super::history::History;
 use super::recipe::{Recipe, is_machine_key};
 use super::stores::{Stores, check_name, fingerprint};
-use crate::value::{Fingerprint, SecretRef, SecretValue};
+use crate::value::{Fingerprint, MachineKey, PublishedKeys, SecretRef};
 
 /// A secret that is kept here, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,12 +86,12 @@ impl Stores {
         })
     }
 
-    /// The value of a secret that is a machine key: one `<machineKey/>` element.
+    /// The machine key that a secret is.
     ///
     /// # Errors
-    /// When it is not there, cannot be opened, or is something else.
-    pub fn machine_key(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
-        let value = self.value(reference)?;
-        if is_machine_key(&value) { Ok(value) } else { Err(SecretError::NoMachineKey { name: reference.to_string() }) }
+    /// When it is not there, cannot be opened, or is something that a farm cannot share.
+    pub fn machine_key(&self, reference: &SecretRef) -> Result<MachineKey, SecretError> {
+        let wrong = |why| SecretError::NoMachineKey { name: reference.to_string(), why };
+        MachineKey::parse(&self.value(reference)?, &PublishedKeys::shipped()).map_err(wrong)
     }
 }

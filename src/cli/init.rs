@@ -125,11 +125,12 @@ fn create(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn ask(ui: Ui, question: &str, option: &str) -> Result<String, Failure> {
-    let lacking = || Failure::input(format!("nothing says the {question}")).hint(format!("give {option}"));
+    let lacking = || Failure::input(format!("{option} is lacking, and there is no terminal to ask on"));
     if !stdin().is_terminal() {
         return Err(lacking());
     }
-    ui.ask(question).filter(|answer| !answer.is_empty()).ok_or_else(lacking)
+    let answer = ui.ask(question).filter(|answer| !answer.is_empty());
+    answer.ok_or_else(|| Failure::input(format!("nothing was typed; {option} says it, too")))
 }
 
 /// The inventory of some servers under one account.

@@ -41,7 +41,7 @@ pub enum SecretError {
         name: String,
     },
     /// It is something else.
-    #[error("the secret `{name}` is no machine key: {why}")]
+    #[error("the secret `{name}`: {why}")]
     NoMachineKey {
         /// Its name.
         name: String,

@@ -168,7 +168,7 @@ fn what_was_set_by_hand_is_not_made_up_anew() {
     let set = |value: &str| stores.set("svc", SecretValue::new(value.to_owned()), Existing::Replace);
     set("one").unwrap();
     assert!(told(stores.rotate("svc")).contains("was set by hand; for another value type: farmhand secret set svc"));
-    assert!(told(stores.machine_key(&reference("svc"))).starts_with("the secret `svc` is no machine key: "));
+    assert!(told(stores.machine_key(&reference("svc"))).starts_with("the secret `svc`: this is no machine key"));
     set("two").unwrap();
     stores.rotate_back("svc").unwrap();
     assert_eq!(stores.value(&reference("svc")).unwrap().expose(), "one");

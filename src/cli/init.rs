@@ -26,9 +26,8 @@ Examples:
   farmhand init farm --host web01 --host web02=10.0.0.12 --user 'CORP\\deploy'
   pass show deploy | farmhand init farm --host 'web[01:04]' --user 'CORP\\deploy'")]
 pub struct Args {
-    /// Where to
-    #[arg(default_value = ".")]
-    folder: PathBuf,
+    /// Where to; this folder unless given
+    folder: Option<PathBuf>,
     /// A server, and its address where its name does not lead to it; `web[01:04]` is four
     #[arg(long, value_name = "NAME[=ADDRESS]")]
     host: Vec<String>,
@@ -38,7 +37,7 @@ pub struct Args {
 }
 
 pub fn run(ui: Ui, args: &Args) -> Result<Exit, Failure> {
-    let folder = &args.folder;
+    let folder = &args.folder.clone().unwrap_or_default();
     refuse_to_overwrite(folder)?;
     let hosts = if args.host.is_empty() {
         let line = ask(ui, "servers, NAME or NAME=ADDRESS, with blanks between", "--host NAME")?;
@@ -85,7 +84,7 @@ fn told(folder: &Path, written: &[PathBuf], identity: &Path, kept: bool) -> Stri
     }
     text.push_str("\nNext:\n");
     let cd = format!("cd '{}'", folder.display());
-    let here = folder == Path::new(".");
+    let here = folder.as_os_str().is_empty();
     for command in [
         cd.as_str(),
         "farmhand validate site.yml",

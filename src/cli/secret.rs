@@ -34,17 +34,18 @@ pub struct Args {
 
 #[derive(clap::Args)]
 struct Folder {
-    /// The playbook's folder
-    #[arg(short = 'C', long = "folder", default_value = ".", value_name = "FOLDER")]
-    folder: PathBuf,
+    /// The playbook's folder; this one unless given
+    #[arg(short = 'C', long = "folder", value_name = "FOLDER", global = true)]
+    folder: Option<PathBuf>,
 }
 
 impl Folder {
     /// The stores there; with `--lab` the lab's own.
     fn stores(&self, against: Against) -> Stores {
+        let folder = self.folder.clone().unwrap_or_default();
         match against {
-            Against::Farm => Stores::open(&self.folder),
-            Against::Lab(_) => Stores::lab(&lab_farm::folder(&self.folder.join("inventory.yml"))),
+            Against::Farm => Stores::open(&folder),
+            Against::Lab(_) => Stores::lab(&lab_farm::folder(&folder.join("inventory.yml"))),
         }
     }
 

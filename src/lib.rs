@@ -16,6 +16,8 @@ pub mod template;
 
 pub mod hostcall;
 
+pub mod release;
+
 pub mod resource;
 
 pub mod inventory;

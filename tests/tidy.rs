@@ -50,6 +50,7 @@ const EXPOSES: &[&str] = &[
     "src/engine/macs.rs",
     "src/lab/wsman/login.rs",
     "src/secret/",
+    "src/cli/secret/export.rs",
 ];
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {

@@ -5,6 +5,7 @@ mod apply;
 mod audit;
 mod failure;
 mod farm;
+mod init;
 mod interrupt;
 mod lab;
 mod lab_engine;
@@ -53,6 +54,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   farmhand --lab apply playbooks/signalr-farm.yml --yes   try it, against a simulated farm
+  farmhand init farm                                      a first real farm: inventory, secrets, playbook
   farmhand validate site.yml                              is it right? nothing is contacted
   farmhand plan site.yml                                  what would change
   farmhand apply site.yml --limit web01                   change it, on one server first
@@ -64,6 +66,7 @@ Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -98,6 +101,7 @@ pub fn main() -> u8 {
     let against = if cli.lab { Against::Lab(engine) } else { Against::Farm };
     log_to_stderr(cli.verbose);
     let ended = match cli.command {
+        Command::Init(args) => init::run(ui, &args),
         _ if cli.lab_engine.is_some() && !cli.lab && !cli.command.serves_lab() => {
             let failure =
                 Failure::input("`--lab-engine` says what answers for the simulated farm, and this is not run there");
@@ -108,7 +112,7 @@ pub fn main() -> u8 {
         Command::Apply(args) => apply::run(ui, against, &args),
         Command::Audit(args) => audit::run(ui, against, &args),
         Command::Runs(args) => runs::run(ui, against, &args),
-        Command::Secret(args) => secret::run(ui, args),
+        Command::Secret(args) => secret::run(ui, against, args),
         Command::Lab(args) => lab::run(ui, args, engine),
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),

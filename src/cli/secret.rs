@@ -1,19 +1,31 @@
 //! `farmhand secret`: the sealed store beside a playbook.
 
-use std::io::{IsTerminal, Read, stdin};
+mod export;
+mod generate;
+mod list;
+mod recipients;
+mod rotate;
+mod set;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Exit, Failure, Ui};
-use crate::secret::{Existing, Stores};
-use crate::value::SecretValue;
+pub use set::asked;
+
+use super::{Against, Exit, Failure, Ui, lab_farm};
+use crate::secret::Stores;
 
 /// Keep secrets in sealed files beside the playbook
 ///
 /// Each secret is one `age` file under `secrets/`, sealed for everybody in `secrets/recipients.txt`; both belong into
-/// version control. What opens them, the identity, does not.
+/// version control. What opens them, the identity, does not: it is the file that FARMHAND_IDENTITY names (an age identity
+/// or an OpenSSH private key), or `farmhand/identity` in your configuration folder.
+///
+/// A playbook refers to one as "{{ secret('NAME') }}". Other places: 'env:VARIABLE', 'file:PATH', and 'exec:NAME', which
+/// asks the command in `secrets/exec.yml` (command: [PROGRAM, ARGUMENT], timeout: 10s): it reads {"name": "NAME"} and
+/// writes {"value": "…"} or {"error": "…"}.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,9 +34,28 @@ pub struct Args {
 
 #[derive(clap::Args)]
 struct Folder {
-    /// The playbook's folder
-    #[arg(short = 'C', long = "folder", default_value = ".", value_name = "FOLDER")]
-    folder: PathBuf,
+    /// The playbook's folder; this one unless given
+    #[arg(short = 'C', long = "folder", value_name = "FOLDER", global = true)]
+    folder: Option<PathBuf>,
+}
+
+impl Folder {
+    /// The stores there; with `--lab` the lab's own.
+    fn stores(&self, against: Against) -> Stores {
+        let folder = self.folder.clone().unwrap_or_default();
+        match against {
+            Against::Farm => Stores::open(&folder),
+            Against::Lab(_) => Stores::lab(&lab_farm::folder(&folder.join("inventory.yml"))),
+        }
+    }
+
+    /// The sealed stores there; the lab has none.
+    fn sealed(&self, against: Against) -> Result<Stores, Failure> {
+        match against {
+            Against::Farm => Ok(self.stores(against)),
+            Against::Lab(_) => Err(Failure::input("the lab's secrets are sealed for nobody: they are plain files")),
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -35,67 +66,38 @@ enum Command {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Keep a secret: asked for on a terminal, else read from standard input
-    #[command(
-        after_help = "Examples:\n  farmhand secret set svc-chat\n  pass show chat | farmhand secret set svc-chat --replace"
-    )]
-    Set {
-        /// Its name
-        name: String,
-        /// Replace the one that is there
-        #[arg(long)]
-        replace: bool,
-        #[command(flatten)]
-        folder: Folder,
-    },
-    /// List the names of the secrets that are kept
-    #[command(after_help = "Examples:\n  farmhand secret list")]
-    List {
+    Set(set::Args),
+    Generate(generate::Args),
+    List(list::Args),
+    Export(export::Args),
+    Rotate(rotate::Args),
+    Recipients(recipients::Args),
+    /// Seal all secrets anew for everybody who is in the list of recipients now
+    #[command(after_help = "Examples:\n  farmhand secret reseal")]
+    Reseal {
         #[command(flatten)]
         folder: Folder,
     },
 }
 
-pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
+pub fn run(ui: Ui, against: Against, args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Init { folder } => {
-            let (path, recipient) = Stores::open(&folder.folder).init().map_err(Failure::work)?;
+            let (path, recipient) = folder.sealed(against)?.init().map_err(Failure::work)?;
             ui.text(&format!("identity   {}\nrecipient  {recipient}\n", path.display()));
             ui.value(&json!({ "identity": path, "recipient": recipient }));
         }
-        Command::Set { name, replace, folder } => {
-            let existing = if replace { Existing::Replace } else { Existing::Keep };
-            let value = value(&name)?;
-            Stores::open(&folder.folder).set(&name, &value, existing).map_err(Failure::work)?;
-            ui.text(&format!("{name} is kept\n"));
-            ui.value(&json!({ "kept": name }));
-        }
-        Command::List { folder } => {
-            let names = Stores::open(&folder.folder).list().map_err(Failure::work)?;
-            ui.text(&names.iter().map(|name| format!("{name}\n")).collect::<String>());
-            ui.value(&json!({ "secrets": names }));
+        Command::Set(args) => set::run(ui, against, &args)?,
+        Command::Generate(args) => generate::run(ui, against, &args)?,
+        Command::List(args) => list::run(ui, against, &args)?,
+        Command::Export(args) => export::run(ui, against, &args)?,
+        Command::Rotate(args) => rotate::run(ui, against, &args)?,
+        Command::Recipients(args) => recipients::run(ui, against, args)?,
+        Command::Reseal { folder } => {
+            let names = folder.sealed(against)?.reseal().map_err(Failure::work)?;
+            ui.text(&recipients::resealed(&names));
+            ui.value(&json!({ "resealed": names }));
         }
     }
     Ok(Exit::Ok)
-}
-
-/// The secret's value; never an argument, which every process of the machine can see.
-fn value(name: &str) -> Result<SecretValue, Failure> {
-    let mut text = String::new();
-    if stdin().is_terminal() {
-        let terminal = console::Term::stderr();
-        let asked =
-            terminal.write_str(&format!("value of {name} (not shown): ")).and_then(|()| terminal.read_secure_line());
-        text = asked.map_err(Failure::work)?;
-    } else {
-        stdin().lock().read_to_string(&mut text).map_err(Failure::work)?;
-        // The line break that `echo` adds is no part of a password.
-        if text.ends_with('\n') {
-            text.truncate(text.trim_end_matches(['\n', '\r']).len());
-        }
-    }
-    if text.is_empty() {
-        return Err(Failure::input(format!("no value was given for {name}")));
-    }
-    Ok(SecretValue::new(text))
 }

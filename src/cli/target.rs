@@ -14,6 +14,7 @@ use crate::plan::Asked;
 use crate::playbook::{Loaded, Playbook, Request, load, missing_secrets};
 use crate::secret::Stores;
 use crate::template::Variables;
+use crate::value::Store;
 
 /// The files and variables that say what shall be.
 #[derive(clap::Args)]
@@ -96,6 +97,12 @@ impl Right {
         (self.playbook.plays.len(), hosts.len(), steps)
     }
 
+    /// The secrets of which nobody knows before they are needed whether they are there.
+    pub fn asked_when_needed(&self) -> BTreeSet<String> {
+        let uses = self.playbook.secrets.iter().filter(|it| self.stores.asked_when_needed(&it.reference));
+        uses.map(|it| it.reference.to_string()).collect()
+    }
+
     /// The hosts of all plays, each once.
     pub fn hosts(&self) -> Vec<Arc<Host>> {
         let hosts = self.playbook.plays.iter().flat_map(|play| &play.hosts).map(|it| Arc::clone(&it.host));
@@ -142,6 +149,9 @@ impl Files {
         let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
         if let Some(playbook) = &playbook {
             diagnostics.extend(missing_secrets(&playbook.secrets, |reference| lab || stores.exists(reference)));
+            if let Some(used) = playbook.secrets.iter().find(|it| it.reference.store == Store::Exec) {
+                diagnostics.extend(stores.exec_trouble().map(|it| Diagnostic::new(used.span, it.to_string())));
+            }
         }
         match playbook {
             Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores: Arc::new(stores) }),

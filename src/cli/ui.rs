@@ -82,15 +82,20 @@ impl Ui {
         self.news(&text);
     }
 
-    /// Asks whether to go on; only a typed `yes` is one. `None` where nobody can be asked.
-    pub fn confirm(&self, question: &str) -> Option<bool> {
+    /// Asks for a line; `None` where nobody can be asked.
+    pub fn ask(&self, question: &str) -> Option<String> {
         if !io::stdin().is_terminal() {
             return None;
         }
-        let _ = write!(io::stderr(), "{question} Type `yes` to go on: ");
+        let _ = write!(io::stderr(), "{question}: ");
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).ok()?;
-        Some(answer.trim() == "yes")
+        Some(answer.trim().to_owned())
+    }
+
+    /// Asks whether to go on; only a typed `yes` is one. `None` where nobody can be asked.
+    pub fn confirm(&self, question: &str) -> Option<bool> {
+        self.ask(&format!("{question} Type `yes` to go on")).map(|answer| answer == "yes")
     }
 }
 

@@ -22,6 +22,10 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let loaded = args.files.load(ui, against)?;
     let (plays, hosts, steps) = loaded.counts();
     ui.text(&format!("{} is right: {plays} plays, {hosts} hosts, {steps} resources\n", args.files.playbook()));
-    ui.value(&json!({ "valid": true, "plays": plays, "hosts": hosts, "resources": steps }));
+    let asked = loaded.asked_when_needed();
+    for secret in &asked {
+        ui.text(&format!("{secret} is asked when needed\n"));
+    }
+    ui.value(&json!({ "valid": true, "plays": plays, "hosts": hosts, "resources": steps, "asked_when_needed": asked }));
     Ok(Exit::Ok)
 }

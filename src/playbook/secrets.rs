@@ -65,6 +65,14 @@ pub fn missing_secrets(uses: &[SecretUse], exists: impl Fn(&SecretRef) -> bool) 
                     format!("the environment variable `{}` is not set", reference.name),
                     format!("export {}=…", reference.name),
                 ),
+                Store::Exec => (
+                    format!("no command is told that could be asked for the secret `{reference}`"),
+                    "write secrets/exec.yml beside the playbook: command: [PROGRAM, ARGUMENT]".to_owned(),
+                ),
+                Store::File => (
+                    format!("no file `{}` for the secret `{reference}`", reference.name),
+                    "its path is meant from the playbook's folder".to_owned(),
+                ),
             };
             diagnostics.push(Diagnostic::new(*span, message).help(help));
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::value::MachineKeyError;
+
 /// Why a secret cannot be had or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -19,10 +21,44 @@ pub enum SecretError {
         name: String,
     },
     /// It is there already, and was not to be replaced.
-    #[error("the secret `{name}` is there already; type: farmhand secret set {name} --replace")]
+    #[error("the secret `{name}` is there already; {instead}")]
     Exists {
         /// Its name.
         name: String,
+        /// What to type instead.
+        instead: String,
+    },
+    /// Nobody knows how another value of its kind is made.
+    #[error("the secret `{name}` was set by hand; for another value type: farmhand secret set {name} --replace")]
+    ByHand {
+        /// Its name.
+        name: String,
+    },
+    /// It has had one value only.
+    #[error("the secret `{name}` has no previous value to go back to")]
+    NoPrevious {
+        /// Its name.
+        name: String,
+    },
+    /// It is something else.
+    #[error("the secret `{name}`: {why}")]
+    NoMachineKey {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        why: MachineKeyError,
+    },
+    /// Nothing is there that fingerprints could be made with.
+    #[error("no key to make fingerprints with in {}; type: farmhand secret init", folder.display())]
+    NoFarmKey {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// The system gives no random bytes.
+    #[error("the system has no randomness to give: {why}")]
+    Randomness {
+        /// What it said.
+        why: String,
     },
     /// No file or variable can be called so.
     #[error("`{name}` cannot name a secret: {why}")]
@@ -54,8 +90,48 @@ pub enum SecretError {
         /// What is wrong with it.
         why: String,
     },
+    /// A recipient that cannot be added or removed.
+    #[error("{why}")]
+    Recipient {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Not every file can be opened, so none was sealed anew.
+    #[error("nothing was sealed anew, for not everything can be opened: {why}")]
+    Reseal {
+        /// What cannot, and why.
+        why: String,
+    },
+    /// The command that is asked for secrets is not told, or not rightly.
+    #[error("{}: {why}", path.display())]
+    ExecFile {
+        /// The file that tells it.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The command did not give a secret.
+    #[error("`{command}` gave no secret `{name}`: {why}")]
+    Exec {
+        /// The command without its arguments.
+        command: String,
+        /// The secret's name.
+        name: String,
+        /// What happened.
+        why: String,
+    },
+    /// The file that holds a value is not fit for it.
+    #[error("the secret `file:{name}`: {why}")]
+    ValueFile {
+        /// Its path as it was written.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The file is sealed for others.
-    #[error("the secret `{name}` is not sealed for this identity; somebody who can open it has to set it anew")]
+    #[error(
+        "the secret `{name}` is not sealed for this identity; somebody who can open it types: farmhand secret recipients add …"
+    )]
     NotForUs {
         /// Its name.
         name: String,

@@ -53,3 +53,18 @@ pub(super) fn write(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<b
         Err(error) => Err(SecretError::disk(path)(error.error)),
     }
 }
+
+/// Whether others than the file's owner can read or change it. Windows' rights are inherited from the folder, and not judged.
+#[cfg(unix)]
+pub(super) fn others_can_read(path: &Path) -> Result<bool, SecretError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path).map_err(SecretError::disk(path))?.permissions().mode();
+    Ok(mode & 0o077 != 0)
+}
+
+/// Whether others than the file's owner can read or change it. Windows' rights are inherited from the folder, and not judged.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the other one can fail")]
+pub(super) fn others_can_read(_: &Path) -> Result<bool, SecretError> {
+    Ok(false)
+}

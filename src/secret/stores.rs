@@ -1,50 +1,24 @@
 //! All stores behind one door.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use super::error::SecretError;
+use super::exec::Exec;
 use super::file::{self, Overwrite};
 use super::hexadecimal::hexadecimal;
-use super::{identity, lab, sealed};
+use super::history::History;
+use super::identity::{self, Identities};
+use super::recipe::Recipe;
+use super::surroundings::Surroundings;
+use super::{lab, recipients, sealed};
 use crate::value::{Fingerprint, SecretRef, SecretValue, Store};
 
 /// The secret under which fingerprints are made; it belongs to the farm and to no playbook.
-const FARM_KEY: &str = "farm-key";
-
-/// Environment variables, as the process has them or as a test gives them.
-pub struct Surroundings(Box<Variables>);
-
-/// Gives a variable's value.
-type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-impl Surroundings {
-    /// The variables of this process. One that is empty counts as not set.
-    pub fn of_process() -> Surroundings {
-        Surroundings::new(|name| std::env::var(name).ok())
-    }
-
-    /// Variables as told.
-    pub fn new(variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Surroundings {
-        Surroundings(Box::new(variables))
-    }
-
-    /// A variable that is set and not empty.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
-}
-
-impl fmt::Debug for Surroundings {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("Surroundings")
-    }
-}
+pub(super) const FARM_KEY: &str = "farm-key";
 
 /// What becomes of a secret that is there already when it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +33,10 @@ pub enum Existing {
 #[derive(Debug)]
 pub struct Stores {
     /// Where the files are.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     lab: bool,
     surroundings: Surroundings,
+    exec: Exec,
 }
 
 impl Stores {
@@ -72,21 +47,33 @@ impl Stores {
 
     /// The same with other environment variables.
     pub fn within(folder: &Path, surroundings: Surroundings) -> Stores {
-        Stores { folder: folder.join("secrets"), lab: false, surroundings }
+        Stores { folder: folder.join("secrets"), lab: false, surroundings, exec: Exec::beside(folder) }
     }
 
     /// The lab's own store, in the lab's folder: it has every secret that it is asked for.
     pub fn lab(lab_folder: &Path) -> Stores {
-        Stores { folder: lab_folder.join("secrets"), lab: true, surroundings: Surroundings::new(|_| None) }
+        Stores { lab: true, ..Stores::within(lab_folder, Surroundings::new(|_| None)) }
     }
 
-    /// Whether a secret is there. Opens nothing.
+    /// Whether a secret is there. Opens nothing and asks no command: one that would be asked counts as having it.
     pub fn exists(&self, reference: &SecretRef) -> bool {
         match reference.store {
             _ if self.lab => true,
             Store::Age => sealed::path(&self.folder, &reference.name).is_file(),
             Store::Env => self.surroundings.variable(&reference.name).is_some(),
+            Store::Exec => self.exec.path().is_file(),
+            Store::File => self.value_file(&reference.name).is_file(),
         }
+    }
+
+    /// Whether a secret is asked for only when it is needed, so that nobody knows before whether it is there.
+    pub fn asked_when_needed(&self, reference: &SecretRef) -> bool {
+        !self.lab && reference.store == Store::Exec
+    }
+
+    /// What is wrong with the file that says which command is asked for secrets. Nothing where there is none.
+    pub fn exec_trouble(&self) -> Option<SecretError> {
+        if self.lab || !self.exec.path().is_file() { None } else { self.exec.check().err() }
     }
 
     /// A secret's value.
@@ -97,11 +84,13 @@ impl Stores {
         check(reference)?;
         match reference.store {
             _ if self.lab => lab::value(&self.folder, reference),
-            Store::Age => Ok(sealed::open(&self.folder, &reference.name, &self.identity()?)?.0),
+            Store::Age => Ok(self.history(&reference.name)?.current.value),
             Store::Env => {
                 let value = self.surroundings.variable(&reference.name).map(SecretValue::new);
                 value.ok_or_else(|| SecretError::Variable { name: reference.name.clone() })
             }
+            Store::Exec => self.exec.value(&reference.name),
+            Store::File => self.file_value(&reference.name),
         }
     }
 
@@ -112,19 +101,15 @@ impl Stores {
     /// When the disk says no, or what is there cannot be read.
     pub fn init(&self) -> Result<(PathBuf, String), SecretError> {
         let path = identity::path(&self.surroundings);
-        let identity = if path.exists() { identity::read(&path)? } else { identity::make(&path)? };
-        let public = identity.to_public().to_string();
+        let identities = if path.exists() { identity::read(&path)? } else { identity::make(&path)? };
+        let public = identities.public.first().cloned().unwrap_or_default();
         let list = self.recipients_path();
         if !list.exists() {
-            let text = format!("# Who can open the secrets in this folder, one a line.\n{public}\n");
-            file::write(&list, text.as_bytes(), Overwrite::Never)?;
+            recipients::start(&list, &public)?;
         }
         if !sealed::path(&self.folder, FARM_KEY).exists() {
-            let mut bytes = Zeroizing::new([0_u8; 32]);
-            getrandom::fill(&mut *bytes)
-                .map_err(|error| SecretError::disk(&list)(std::io::Error::other(error.to_string())))?;
-            let value = SecretValue::new(hexadecimal(&*bytes).to_string());
-            sealed::seal(&self.folder, FARM_KEY, 1, &value, &identity::recipients(&list)?, Overwrite::Never)?;
+            let recipe = Recipe::Bytes(32);
+            self.keep(FARM_KEY, &History::first(recipe.make()?, Some(recipe)), Overwrite::Never)?;
         }
         Ok((path, public))
     }
@@ -133,33 +118,22 @@ impl Stores {
     ///
     /// # Errors
     /// When its name is none, when it is there and is to be kept, or when the disk says no.
-    pub fn set(&self, name: &str, value: &SecretValue, existing: Existing) -> Result<(), SecretError> {
-        let reference = SecretRef { store: Store::Age, name: name.to_owned(), fingerprint: None };
-        check(&reference)?;
-        if name == FARM_KEY {
-            let why = "fingerprints are made with it, and would all change".to_owned();
-            return Err(SecretError::Name { name: name.to_owned(), why });
-        }
-        let overwrite = match existing {
-            Existing::Keep => Overwrite::Never,
-            Existing::Replace => Overwrite::Always,
+    pub fn set(&self, name: &str, value: SecretValue, existing: Existing) -> Result<(), SecretError> {
+        check_name(name)?;
+        let (history, overwrite) = match existing {
+            Existing::Keep => (History::first(value, None), Overwrite::Never),
+            // Whoever cannot open a secret may still replace it, and starts its history anew.
+            Existing::Replace => match self.history(name) {
+                Ok(history) => (history.replaced(value, None), Overwrite::Always),
+                Err(_) => (History::first(value, None), Overwrite::Always),
+            },
         };
-        let written = if self.lab {
-            lab::set(&self.folder, &reference, value, overwrite)?
+        if self.keep(name, &history, overwrite)? {
+            Ok(())
         } else {
-            let recipients = identity::recipients(&self.recipients_path())?;
-            let version = match existing {
-                Existing::Replace if self.exists(&reference) => {
-                    // Whoever cannot open a secret may still replace it, and starts counting anew.
-                    self.identity()
-                        .and_then(|it| sealed::open(&self.folder, name, &it))
-                        .map_or(1, |(_, version)| version + 1)
-                }
-                Existing::Replace | Existing::Keep => 1,
-            };
-            sealed::seal(&self.folder, name, version, value, &recipients, overwrite)?
-        };
-        if written { Ok(()) } else { Err(SecretError::Exists { name: name.to_owned() }) }
+            let instead = format!("type: farmhand secret set {name} --replace");
+            Err(SecretError::Exists { name: name.to_owned(), instead })
+        }
     }
 
     /// The names of the secrets that are kept here, in order.
@@ -177,7 +151,7 @@ impl Stores {
             let file = entry.map_err(SecretError::disk(&self.folder))?.file_name();
             let Some(file) = file.to_str() else { continue };
             let name = if self.lab { Some(file) } else { file.strip_suffix(".age") };
-            names.extend(name.filter(|&name| SecretRef::parse(name).is_ok() && name != FARM_KEY).map(str::to_owned));
+            names.extend(name.filter(|&name| check_name(name).is_ok()).map(str::to_owned));
         }
         names.sort();
         Ok(names)
@@ -188,23 +162,84 @@ impl Stores {
     /// # Errors
     /// When the secret or the farm key cannot be had.
     pub fn fingerprint(&self, reference: &SecretRef) -> Result<Fingerprint, SecretError> {
-        let key = self.value(&SecretRef { store: Store::Age, name: FARM_KEY.to_owned(), fingerprint: None })?;
-        let value = self.value(reference)?;
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else {
-            unreachable!("HMAC takes keys of any length");
-        };
-        mac.update(value.expose().as_bytes());
-        let digest = mac.finalize().into_bytes();
-        Ok(Fingerprint(hexadecimal(&digest[..8]).to_string()))
+        Ok(fingerprint(&self.farm_key()?, &self.value(reference)?))
     }
 
-    fn identity(&self) -> Result<age::x25519::Identity, SecretError> {
+    /// The key of fingerprints.
+    pub(super) fn farm_key(&self) -> Result<SecretValue, SecretError> {
+        self.value(&named(FARM_KEY)).map_err(|error| match error {
+            SecretError::Missing { .. } => SecretError::NoFarmKey { folder: self.folder.clone() },
+            other => other,
+        })
+    }
+
+    /// A secret that is kept here, and what it was before.
+    pub(super) fn history(&self, name: &str) -> Result<History, SecretError> {
+        if self.lab {
+            lab::open(&self.folder, &named(name))
+        } else {
+            sealed::open(&self.folder, name, &self.identity()?)
+        }
+    }
+
+    /// Writes a secret; tells whether it was written.
+    pub(super) fn keep(&self, name: &str, history: &History, overwrite: Overwrite) -> Result<bool, SecretError> {
+        if self.lab {
+            return lab::keep(&self.folder, &named(name), history, overwrite);
+        }
+        sealed::seal(&self.folder, name, history, &recipients::read(&self.recipients_path())?, overwrite)
+    }
+
+    pub(super) fn identity(&self) -> Result<Identities, SecretError> {
         identity::read(&identity::path(&self.surroundings))
     }
 
-    fn recipients_path(&self) -> PathBuf {
+    pub(super) fn recipients_path(&self) -> PathBuf {
         self.folder.join("recipients.txt")
     }
+
+    /// Where a value in a file of its own is: its path is meant from the playbook's folder.
+    fn value_file(&self, path: &str) -> PathBuf {
+        self.folder.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn file_value(&self, name: &str) -> Result<SecretValue, SecretError> {
+        let path = self.value_file(name);
+        let wrong = |why: String| SecretError::ValueFile { name: name.to_owned(), why };
+        let bytes = file::read(&path)?.ok_or_else(|| wrong(format!("there is no file {}", path.display())))?;
+        if file::others_can_read(&path)? {
+            return Err(wrong(format!("others can read it; type: chmod 600 {}", path.display())));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is no text".to_owned()))?;
+        // The line break that editors and `echo` add is no part of a password.
+        let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+        if text.is_empty() { Err(wrong("it is empty".to_owned())) } else { Ok(SecretValue::new(text.to_owned())) }
+    }
+}
+
+/// HMAC-SHA256 of a value under the farm key, cut.
+pub(super) fn fingerprint(key: &SecretValue, value: &SecretValue) -> Fingerprint {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else {
+        unreachable!("HMAC takes keys of any length");
+    };
+    mac.update(value.expose().as_bytes());
+    let digest = mac.finalize().into_bytes();
+    Fingerprint(hexadecimal(&digest[..8]).to_string())
+}
+
+/// A secret that is kept here.
+fn named(name: &str) -> SecretRef {
+    SecretRef { store: Store::Age, name: name.to_owned(), fingerprint: None }
+}
+
+/// Whether a secret that is kept here can be called so by a user.
+pub(super) fn check_name(name: &str) -> Result<(), SecretError> {
+    check(&named(name))?;
+    if name == FARM_KEY {
+        let why = "fingerprints are made with it, and would all change".to_owned();
+        return Err(SecretError::Name { name: name.to_owned(), why });
+    }
+    Ok(())
 }
 
 /// A reference can come from a saved plan, which somebody may have edited: its name must not lead out of the folder.
@@ -214,126 +249,5 @@ fn check(reference: &SecretRef) -> Result<(), SecretError> {
         Ok(parsed) if parsed.name == reference.name && parsed.store == reference.store => Ok(()),
         Ok(_) => Err(wrong("it is ambiguous".to_owned())),
         Err(why) => Err(wrong(why)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tempfile::TempDir;
-
-    fn stores(folder: &TempDir, identity: &str) -> Stores {
-        let identity = folder.path().join(identity).display().to_string();
-        Stores::within(
-            folder.path(),
-            Surroundings::new(move |name| match name {
-                "FARMHAND_IDENTITY" => Some(identity.clone()),
-                "CHAT_PASSWORD" => Some("from-the-environment".to_owned()),
-                _ => None,
-            }),
-        )
-    }
-
-    fn reference(text: &str) -> SecretRef {
-        SecretRef::parse(text).unwrap()
-    }
-
-    fn told<T>(result: Result<T, SecretError>) -> String {
-        result.map_or_else(|error| error.to_string(), |_| "done".to_owned())
-    }
-
-    #[test]
-    fn a_secret_comes_back_as_it_was_set() {
-        let folder = TempDir::new().unwrap();
-        let stores = stores(&folder, "identity");
-        stores.init().unwrap();
-        stores.init().unwrap();
-        let value = "pass\"word\\ é\n";
-        stores.set("svc-chat", &SecretValue::new(value.to_owned()), Existing::Keep).unwrap();
-        assert!(stores.exists(&reference("svc-chat")) && !stores.exists(&reference("other")));
-        assert_eq!(stores.value(&reference("svc-chat")).unwrap().expose(), value);
-        assert_eq!(stores.value(&reference("env:CHAT_PASSWORD")).unwrap().expose(), "from-the-environment");
-        assert_eq!(stores.list().unwrap(), ["svc-chat"]);
-        let again = SecretValue::new("other".to_owned());
-        assert_eq!(
-            told(stores.set("svc-chat", &again, Existing::Keep)),
-            "the secret `svc-chat` is there already; type: farmhand secret set svc-chat --replace"
-        );
-        let before = stores.fingerprint(&reference("svc-chat")).unwrap();
-        stores.set("svc-chat", &again, Existing::Replace).unwrap();
-        let after = stores.fingerprint(&reference("svc-chat")).unwrap();
-        assert!(before != after && after.0.len() == 16, "{after:?}");
-        assert_eq!(sealed::open(&stores.folder, "svc-chat", &stores.identity().unwrap()).unwrap().1, 2);
-        assert_eq!(
-            told(stores.set("farm-key", &again, Existing::Replace)),
-            "`farm-key` cannot name a secret: fingerprints are made with it, and would all change"
-        );
-    }
-
-    #[test]
-    fn no_file_shows_a_value_and_none_is_for_others() {
-        let folder = TempDir::new().unwrap();
-        let stores = stores(&folder, "identity");
-        stores.init().unwrap();
-        stores.set("svc", &SecretValue::new("canary-in-the-mine".to_owned()), Existing::Keep).unwrap();
-        for entry in fs::read_dir(folder.path().join("secrets")).unwrap() {
-            let bytes = fs::read(entry.unwrap().path()).unwrap();
-            assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let identity = folder.path().join("identity");
-            assert_eq!(fs::metadata(&identity).unwrap().permissions().mode() & 0o777, 0o600);
-            fs::set_permissions(&identity, fs::Permissions::from_mode(0o644)).unwrap();
-            assert!(told(stores.value(&reference("svc"))).contains("chmod 600"));
-        }
-    }
-
-    #[test]
-    fn what_is_swapped_damaged_or_sealed_for_others_is_refused() {
-        let folder = TempDir::new().unwrap();
-        let ours = stores(&folder, "identity");
-        assert_eq!(told(ours.value(&reference("a"))).split(" at ").next(), Some("no identity"));
-        ours.init().unwrap();
-        for name in ["a", "b"] {
-            ours.set(name, &SecretValue::new(format!("value of {name}")), Existing::Keep).unwrap();
-        }
-        let file = |name: &str| folder.path().join("secrets").join(format!("{name}.age"));
-        assert_eq!(told(ours.value(&reference("c"))), "no secret `c`; type: farmhand secret set c");
-        fs::copy(file("a"), file("c")).unwrap();
-        assert_eq!(told(ours.value(&reference("c"))), "the file of the secret `c` is damaged: it holds the secret `a`");
-        let whole = fs::read(file("b")).unwrap();
-        for at in 0..whole.len() {
-            let mut changed = whole.clone();
-            changed[at] ^= 1;
-            fs::write(file("b"), &changed).unwrap();
-            assert!(ours.value(&reference("b")).is_err(), "byte {at}");
-            fs::write(file("b"), &whole[..at]).unwrap();
-            assert!(ours.value(&reference("b")).is_err(), "cut at {at}");
-        }
-        let theirs = stores(&folder, "another");
-        theirs.init().unwrap();
-        assert!(told(theirs.value(&reference("a"))).starts_with("the secret `a` is not sealed for this identity"));
-        let path = SecretRef { store: Store::Age, name: "../identity".to_owned(), fingerprint: None };
-        assert!(told(ours.value(&path)).starts_with("`../identity` cannot name a secret"));
-        let mixed = SecretRef { store: Store::Age, name: "env:HOME".to_owned(), fingerprint: None };
-        assert!(told(ours.value(&mixed)).contains("ambiguous"));
-    }
-
-    #[test]
-    fn the_lab_has_every_secret_and_keeps_it() {
-        let folder = TempDir::new().unwrap();
-        let first = Stores::lab(folder.path()).value(&reference("svc")).unwrap();
-        let again = Stores::lab(folder.path()).value(&reference("svc")).unwrap();
-        let other = Stores::lab(folder.path()).value(&reference("env:SVC")).unwrap();
-        assert_eq!(first.expose(), again.expose());
-        assert_ne!(first.expose(), other.expose());
-        assert_eq!(first.expose().len(), 24);
-        assert_eq!(Stores::lab(folder.path()).list().unwrap(), ["svc"]);
-        let set = SecretValue::new("chosen".to_owned());
-        Stores::lab(folder.path()).set("svc", &set, Existing::Replace).unwrap();
-        assert_eq!(Stores::lab(folder.path()).value(&reference("svc")).unwrap().expose(), "chosen");
-        assert!(Stores::lab(folder.path()).fingerprint(&reference("svc")).is_ok());
     }
 }

@@ -16,6 +16,10 @@ pub enum Store {
     Age,
     /// An environment variable.
     Env,
+    /// A command that is asked, by JSON on its standard input and output.
+    Exec,
+    /// A file of its own, which holds the value and nothing else.
+    File,
 }
 
 /// HMAC-SHA256 of a secret's value under the farm key, cut to 16 hexadecimal digits: tells two values apart, tells neither.
@@ -41,7 +45,7 @@ impl SecretRef {
     /// No YAML key may spell it: the loader refuses one.
     pub const MARK: &'static str = "secret()";
 
-    /// Reads what stands between the quotes of `secret('…')`: a name in the store, or `env:NAME`.
+    /// Reads what stands between the quotes of `secret('…')`: a name in the store, `env:NAME`, `exec:NAME` or `file:PATH`.
     ///
     /// # Errors
     /// What is wrong with it, and what a name looks like.
@@ -52,6 +56,24 @@ impl SecretRef {
                 Ok(SecretRef { store: Store::Env, name: name.to_owned(), fingerprint: None })
             } else {
                 Err("an environment variable is named by letters, digits and `_`".to_owned())
+            };
+        }
+        if let Some(name) = text.strip_prefix("exec:") {
+            let letter = |c: char| c.is_ascii_alphanumeric() || "._-/#@:+=".contains(c);
+            return if !name.is_empty() && name.len() <= 200 && name.chars().all(letter) {
+                Ok(SecretRef { store: Store::Exec, name: name.to_owned(), fingerprint: None })
+            } else {
+                Err("a secret to ask a command for is named by letters, digits and `._-/#@:+=`, at most 200".to_owned())
+            };
+        }
+        if let Some(path) = text.strip_prefix("file:") {
+            let climbs = path.split(['/', '\\']).any(|part| part == "..");
+            let plain = !path.is_empty() && path.len() <= 500 && !path.chars().any(char::is_control);
+            return if plain && path.trim() == path && !climbs {
+                Ok(SecretRef { store: Store::File, name: path.to_owned(), fingerprint: None })
+            } else {
+                Err("a secret's file is told by its path from the playbook's folder, or from the root, without `..`"
+                    .to_owned())
             };
         }
         let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -69,6 +91,8 @@ impl fmt::Display for SecretRef {
         match self.store {
             Store::Age => formatter.write_str(&self.name),
             Store::Env => write!(formatter, "env:{}", self.name),
+            Store::Exec => write!(formatter, "exec:{}", self.name),
+            Store::File => write!(formatter, "file:{}", self.name),
         }
     }
 }
@@ -190,10 +214,17 @@ mod tests {
 
     #[test]
     fn a_name_reads_as_it_is_shown_and_cannot_leave_its_folder() {
-        for name in ["svc-chat", "a.b_c-1", "env:CHAT_PASSWORD", "0"] {
+        let exec = "exec:kv/data/chat#password";
+        for name in
+            ["svc-chat", "a.b_c-1", "env:CHAT_PASSWORD", "0", exec, "file:keys/chat.txt", "file:/run/secrets/x y"]
+        {
             assert_eq!(SecretRef::parse(name).map(|it| it.to_string()), Ok(name.to_owned()));
         }
-        for name in ["", "../x", "a/b", "A", ".x", "env:", "env:1", "env:A-B", "a\\b", "a b", "é"] {
+        for name in ["", "../x", "a/b", "A", ".x", "env:", "env:1", "env:A-B", "a\\b", "a b", "é", "exec:", "exec:a b"]
+        {
+            assert!(SecretRef::parse(name).is_err(), "{name}");
+        }
+        for name in ["exec:a\"", "file:", "file:../x", "file:a/../../x", "file:a\\..\\x", "file: x", "file:a\nb"] {
             assert!(SecretRef::parse(name).is_err(), "{name}");
         }
     }

@@ -1,14 +1,14 @@
 //! Files and folders of a host, as host calls see them.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use super::error::{refused, refused_plainly};
-use super::{drive, utc};
-use crate::hostcall::answer::FileState;
+use super::error::refused_plainly;
+use super::{drive, tree, utc};
+use crate::hostcall::answer::{FileState, Tree};
 use crate::hostcall::{FileWant, Nonce, Refusal, RefusalCode};
 
 /// How much text one answer may hold.
@@ -32,7 +32,16 @@ pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<
         tree: None,
         names: None,
     };
-    if state.folder || *want == FileWant::Stat {
+    if state.folder {
+        let failed = |error| failed(path, &error);
+        match want {
+            FileWant::Tree { except } => state.tree = Some(tree_of(&real, except).map_err(failed)?),
+            FileWant::Names => state.names = Some(names(&real).map_err(failed)?),
+            _ => {}
+        }
+        return Ok(Some(state));
+    }
+    if matches!(want, FileWant::Stat | FileWant::Tree { .. } | FileWant::Names) {
         return Ok(Some(state));
     }
     if *want == FileWant::Text && state.length_bytes > MAX_TEXT_BYTES {
@@ -49,6 +58,41 @@ pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<
     Ok(Some(state))
 }
 
+/// A folder by the names and lengths of its files; links are not followed.
+fn tree_of(folder: &Path, except: &[String]) -> io::Result<Tree> {
+    let except: Vec<String> = except.iter().map(|path| fold(path)).collect();
+    let mut lines: Vec<(Vec<u16>, String)> = tree::listing(folder)?
+        .into_iter()
+        .filter(|(name, entry)| !entry.folder && !except.iter().any(|above| tree::is_below(name, above)))
+        .map(|(name, entry)| format!("{name}|{}\n", entry.bytes))
+        .map(|line| (line.encode_utf16().collect(), line))
+        .collect();
+    lines.sort_unstable();
+    let digest = lines.iter().fold(Sha256::new(), |digest, (_, line)| digest.chain_update(line));
+    Ok(Tree { files: lines.len() as u64, digest: hex(&digest.finalize()) })
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_by_cached_key(|name| name.encode_utf16().collect::<Vec<u16>>());
+    Ok(names)
+}
+
+/// A path in lower case as .NET's invariant culture has it: each character by itself.
+pub fn fold(path: &str) -> String {
+    let lower = |c: char| {
+        let mut lower = c.to_lowercase();
+        match (lower.next(), lower.next()) {
+            (Some(one), None) => one,
+            _ => c,
+        }
+    };
+    path.chars().map(lower).collect()
+}
+
 /// Makes a folder and the folders above it.
 ///
 /// # Errors
@@ -56,13 +100,9 @@ pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<
 pub fn make_folder(host: &Path, path: &str) -> Result<(), Refusal> {
     let real = drive::locate(host, path)?;
     if !drive::has_drive(host, path) {
-        let text = format!("Could not find a part of the path '{path}'.");
-        return Err(refused(RefusalCode::Unknown, 0x8007_0003, text));
+        return Err(tree::no_part(path));
     }
-    fs::create_dir_all(&real).map_err(|_| {
-        let text = format!("Cannot create '{path}' because a file or directory with the same name already exists.");
-        refused(RefusalCode::Failed, 0x8007_00B7, text)
-    })
+    fs::create_dir_all(&real).map_err(|_| tree::in_the_way(path))
 }
 
 /// HMAC-SHA256 of bytes under a batch's nonce, 64 lower-case hexadecimal digits.

@@ -115,7 +115,7 @@ async fn answer(
     let name = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let (name, named) = name_and_port(name);
-    let asked = Request { verb, port: port.or(named).unwrap_or(80), host: name.to_owned(), path };
+    let asked = Request { verb, ..Request::get(port.or(named).unwrap_or(80), name, &path) };
     // The model is files behind a lock, which must not hold up the runtime's threads.
     let served = spawn_blocking(move || host.serve(&asked)).await;
     let served = served.map_err(|error| Closed::Broken(error.to_string()))?;

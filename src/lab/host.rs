@@ -55,6 +55,7 @@ impl HostSpec {
 /// | `features.toml` | Windows features and their state |
 /// | `accounts.toml` | accounts, their passwords and wrong attempts |
 /// | `certificates.toml` | certificates by store |
+/// | `acls.toml` | files and folders with rights of their own |
 /// | `http.sys.toml` | certificates assigned to endpoints, which IIS does not keep in its files |
 /// | `runtime.json` | what WAS runs: pools, sites, worker processes, events |
 /// | `faults.toml` | what is wrong with the host |

@@ -4,6 +4,7 @@
 //! and edit; every batch reads them anew. See [`LabHost`] for what is in the folder.
 
 mod accounts;
+mod acl;
 mod call_log;
 mod certificates;
 mod computer;
@@ -18,9 +19,12 @@ mod front;
 mod host;
 pub mod iis;
 mod model;
+mod model_app;
+mod model_files;
 mod model_iis;
 mod schema;
 mod stock;
+mod tree;
 mod utc;
 mod versions;
 mod windows;

@@ -6,10 +6,8 @@ use super::computer::Computer;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
-use super::iis::Request;
-use super::{Folder, LabError, features, files, stock};
-use crate::hostcall::answer::FileState;
-use crate::hostcall::{Answer, FileAt, FileWant, HttpAt, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
+use super::{Folder, LabError, features, stock};
+use crate::hostcall::{Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
 /// A host's files, read at the start of a batch.
 pub struct Model {
@@ -51,12 +49,8 @@ impl Model {
                 Stores::load(&self.folder).map_err(Refusal::from).and_then(|stores| present(stores.of(store).as_ref()))
             }
             Read::Accounts { names } => self.accounts(names).map(Some),
-            Read::Acl { .. } => Err(unsupported("acl")),
-            Read::Http { verb, at: HttpAt::Port { port, host }, path } => {
-                let request = Request { verb: *verb, port: *port, host: host.clone(), path: path.clone() };
-                self.http(&request).map(Some)
-            }
-            Read::Http { at: HttpAt::Site(_), .. } => Err(unsupported("http of a site")),
+            Read::Acl { path } => self.acl(path).and_then(|found| present(found.as_ref())),
+            Read::Http { verb, at, path } => self.http(*verb, at, path),
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -79,9 +73,10 @@ impl Model {
             },
             Write::IisControl { target, action } => self.control(target, *action),
             Write::PutTree { path, files: None, .. } => self.make_folder(path),
-            Write::PutTree { .. } | Write::PutFile { .. } | Write::Remove { .. } | Write::SetAcl { .. } => {
-                Err(unsupported(write.name()))
-            }
+            Write::PutTree { path, files: Some(files), from, except } => self.put_tree(path, files, from, except),
+            Write::PutFile { tree, file, at_bytes, data } => self.put_file(tree, file, *at_bytes, data),
+            Write::Remove { path, must } => self.remove(path, *must),
+            Write::SetAcl { path, grants } => self.set_acl(path, grants),
             Write::TestLogon { account, password } => self.test_logon(account, password),
         };
         done.map_or_else(Outcome::Failed, Outcome::Done)
@@ -106,18 +101,6 @@ impl Model {
             }
         }
         told(&facts)
-    }
-
-    fn file(&self, at: &FileAt, want: &FileWant, nonce: &Nonce) -> Result<Option<FileState>, Refusal> {
-        let path = match at {
-            FileAt::Path(path) => path.clone(),
-            FileAt::App { site, path, file } => match self.app_folder(site, path)? {
-                Some(folder) if file.is_empty() => folder,
-                Some(folder) => format!("{folder}\\{file}"),
-                None => return Ok(None),
-            },
-        };
-        files::state(self.folder.root(), &path, want, nonce)
     }
 
     fn accounts(&self, names: &[String]) -> Told {
@@ -167,14 +150,6 @@ impl Model {
         Ok(serde_json::Value::Null)
     }
 
-    fn make_folder(&self, path: &str) -> Told {
-        if self.faults.has(Fault::DiskFull) {
-            return Err(disk_full());
-        }
-        files::make_folder(self.folder.root(), path)?;
-        Ok(serde_json::Value::Null)
-    }
-
     fn test_logon(&self, account: &str, password: &Text) -> Told {
         let Text::Plain(password) = password else {
             return Err(refused_plainly(RefusalCode::Invalid, "a secret came by name and not by value"));
@@ -215,9 +190,4 @@ fn present<T: serde::Serialize>(value: Option<&T>) -> Result<Option<serde_json::
 /// A value as an answer.
 pub fn told<T: serde::Serialize>(value: &T) -> Told {
     serde_json::to_value(value).map_err(|error| refused_plainly(RefusalCode::Failed, error.to_string()))
-}
-
-fn unsupported(call: &str) -> Refusal {
-    let text = format!("the lab does not carry out `{call}` yet");
-    Refusal { code: RefusalCode::Unsupported, text, hresult: None }
 }

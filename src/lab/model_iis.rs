@@ -6,12 +6,11 @@ use std::time::{Duration, SystemTime};
 use super::accounts::Directory;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
-use super::iis::{self, Commit, Endpoint, HttpSys, Interference, Keys, Reading, Request, Runtime, Served, Server, Was};
+use super::iis::{self, Commit, Endpoint, HttpSys, Interference, Keys, Reading, Runtime, Server, Was};
 use super::model::{Model, Told, no_iis, told};
-use super::{Stores, drive, files, stock, utc};
-use crate::hostcall::answer::{HttpReply, PoolRuntime, RunState};
+use super::{Stores, files, stock, utc};
+use crate::hostcall::answer::{PoolRuntime, RunState};
 use crate::hostcall::config::{Edit, Element, ElementPath, Expected};
-use crate::hostcall::read::HttpVerb;
 use crate::hostcall::write::ConfigFile;
 use crate::hostcall::{Content, Control, ControlTarget, MacForm, Nonce, Refusal, RefusalCode};
 use crate::xml::Document;
@@ -20,8 +19,6 @@ use crate::xml::Document;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How far back WAS events are told.
 const EVENT_WINDOW_SECONDS: i64 = 600;
-/// How much of a reply's body is told.
-const BODY_CHARACTERS: usize = 4096;
 
 impl Model {
     /// Answers `iis_config`.
@@ -67,25 +64,6 @@ impl Model {
         told(&answer)
     }
 
-    /// Answers `http`.
-    pub(super) fn http(&self, request: &Request) -> Told {
-        let served = self.serve(request)?.ok_or_else(|| {
-            let text = format!("Unable to connect to the remote server: nothing listens on port {}", request.port);
-            refused(RefusalCode::Failed, 0x8007_274D, text)
-        })?;
-        let text = String::from_utf8_lossy(&served.body);
-        let body = text.chars().take(BODY_CHARACTERS).collect();
-        told(&HttpReply { status: served.status, headers: served.headers, body })
-    }
-
-    /// Serves a request; `None` where nobody listens on its port.
-    pub(super) fn serve(&self, request: &Request) -> Result<Option<Served>, Refusal> {
-        if !self.has_iis() {
-            return Ok(None);
-        }
-        self.with_was(|was, runtime| Ok(iis::serve(was, runtime, self.folder.root(), request)))
-    }
-
     /// The http endpoints of the started sites.
     pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>, Refusal> {
         if !self.has_iis() {
@@ -105,14 +83,12 @@ impl Model {
         self.has_iis().then_some(()).ok_or_else(no_iis)?;
         self.writable()?;
         self.not_shared()?;
-        if matches!(file, ConfigFile::WebConfig { .. }) {
-            let text = "the lab commits applicationHost.config alone";
-            return Err(refused_plainly(RefusalCode::Unsupported, text));
-        }
+        let commit_file = self.commit_file(file, expect, edits)?;
         let interference = self.interference()?;
         let mut keys = Keys::load(&self.folder, self.faults.has(Fault::ClonedKeys))?;
         let commit = Commit {
             folder: &self.folder,
+            file: &commit_file,
             build: self.computer.version()?.iis_build,
             features: &self.features,
             stores: &Stores::load(&self.folder)?,
@@ -121,7 +97,10 @@ impl Model {
             history: Some(utc::now(self.computer.clock_skew_seconds)),
         };
         let moved = iis::commit(&commit, &mut keys, interference)?;
-        self.committed()?;
+        // WAS does not look at web.config files.
+        if matches!(file, ConfigFile::ApplicationHost {}) {
+            self.committed()?;
+        }
         Ok(moved)
     }
 
@@ -157,14 +136,6 @@ impl Model {
         })
     }
 
-    /// The folder of an application; `None` where there is no such site or application.
-    pub(super) fn app_folder(&self, site: &str, path: &str) -> Result<Option<String>, Refusal> {
-        let server = self.server()?;
-        let applications = server.site(site).map(|site| site.applications.as_slice()).unwrap_or_default();
-        let application = applications.iter().find(|application| application.path.eq_ignore_ascii_case(path));
-        Ok(application.and_then(|application| application.file(&application.path)).map(|folder| drive::expand(&folder)))
-    }
-
     /// Pools and sites as configuration has them.
     pub(super) fn server(&self) -> Result<Server, Refusal> {
         let keys = Keys::load(&self.folder, self.faults.has(Fault::ClonedKeys))?;
@@ -195,6 +166,9 @@ impl Model {
         at: &ElementPath,
         tell: &dyn Fn(&str) -> Result<Content, Refusal>,
     ) -> Result<Option<Element>, Refusal> {
+        if let Some(app) = &at.app {
+            return self.element_in_app(app, at, tell);
+        }
         self.may_read_iis()?;
         let section = iis::section(&at.section, &self.features)?;
         let document = self.document()?;
@@ -225,7 +199,7 @@ impl Model {
     }
 
     /// Lets WAS catch up with configuration, does something, and keeps what then runs.
-    fn with_was<T>(&self, act: impl FnOnce(&Was, &mut Runtime) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    pub(super) fn with_was<T>(&self, act: impl FnOnce(&Was, &mut Runtime) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let server = self.server()?;
         let directory = Directory::load(&self.folder)?;
         let logs_on =
@@ -264,12 +238,5 @@ impl Model {
             return Err(refused_plainly(RefusalCode::SharedConfiguration, text));
         }
         Ok(())
-    }
-}
-
-impl Request {
-    /// A GET.
-    pub fn get(port: u16, host: &str, path: &str) -> Request {
-        Request { verb: HttpVerb::Get, port, host: host.to_owned(), path: path.to_owned() }
     }
 }

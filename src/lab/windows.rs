@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::accounts::Directory;
 use super::error::{refused, refused_plainly};
 use super::faults::Fault;
-use super::iis::{self, Attempt, Commit, Editing, HttpSys, Keys, Reading};
+use super::iis::{self, Attempt, Commit, CommitFile, Editing, HttpSys, Keys, Reading};
 use super::model::{Model, Told, told};
 use super::schema::{AttributeSchema, ElementSchema, Section, join};
 use super::versions::Build;
@@ -201,6 +201,7 @@ impl Model {
         let mut keys = Keys::load(&self.folder, self.faults.has(Fault::ClonedKeys))?;
         let commit = Commit {
             folder: &self.folder,
+            file: &CommitFile::application_host(),
             build: self.computer.version()?.iis_build,
             features: &self.features,
             stores: &Stores::load(&self.folder)?,

@@ -40,9 +40,13 @@ public static partial class Driver
         if (at.ContainsKey("path")) return Expand((string)at["path"]);
         var app = (Map)at["app"];
         Site site = Server().Sites[(string)app["site"]];
-        Application found = site == null ? null : site.Applications[(string)app["path"]];
-        if (found == null) return null;
-        return Farmhand.Lab.Path.Combine(Expand(found.VirtualDirectories["/"].PhysicalPath), (string)app["file"]);
+        if (site == null) return null;
+        string wanted = ((string)app["path"]).Trim('/');
+        foreach (Application found in site.Applications)
+            foreach (VirtualDirectory folder in found.VirtualDirectories)
+                if (string.Equals((found.Path + folder.Path).Trim('/'), wanted, StringComparison.OrdinalIgnoreCase))
+                    return Farmhand.Lab.Path.Combine(Expand(folder.PhysicalPath), (string)app["file"]);
+        return null;
     }
 
     static object ReadCertificates(Map ask)

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use farmhand::agent::{self, framing};
-use farmhand::hostcall::{Access, Batch, Call, Replies};
+use farmhand::hostcall::write::ConfigFile;
+use farmhand::hostcall::{Access, Batch, Call, FileWant, HttpAt, Read, Replies, Write};
 use farmhand::lab::pwsh::{Pwsh, PwshError};
 use farmhand::lab::{Answers, LabHost};
 
@@ -141,8 +142,8 @@ impl Engine for StandIns {
         let changing = ["iis_commit", "iis_control", "put_tree", "test_logon"];
         access == Access::ReadWrite
             && batch.calls.iter().all(|call| match call {
-                Call::Ask(read) => dotnet.contains(&read.name()),
-                Call::Tell(write) => changing.contains(&write.name()),
+                Call::Ask(read) => dotnet.contains(&read.name()) && !beyond_stand_ins(call),
+                Call::Tell(write) => changing.contains(&write.name()) && !beyond_stand_ins(call),
             })
     }
 
@@ -151,6 +152,18 @@ impl Engine for StandIns {
         command.env("AGENT_CODES", &self.codes);
         let lines = talk(command, format!("{}\n", serde_json::to_string(batch).unwrap()).as_bytes(), 1);
         serde_json::from_str(&lines[0]).unwrap_or_else(|error| panic!("{error}: {}", lines[0]))
+    }
+}
+
+/// What the driver of the stand-ins does not do: web.config files, whole folders, a site asked over HTTP.
+fn beyond_stand_ins(call: &Call) -> bool {
+    match call {
+        Call::Ask(Read::IisConfig { at, .. }) => at.app.is_some(),
+        Call::Ask(Read::Http { at, .. }) => matches!(at, HttpAt::Site(_)),
+        Call::Ask(Read::Files { want, .. }) => matches!(want, FileWant::Tree { .. } | FileWant::Names),
+        Call::Tell(Write::PutTree { files, .. }) => files.is_some(),
+        Call::Tell(Write::IisCommit { file, .. }) => matches!(file, ConfigFile::WebConfig { .. }),
+        _ => false,
     }
 }
 

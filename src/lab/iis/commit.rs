@@ -4,9 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::app_config;
 use super::edit::{Editing, in_words};
 use super::http_sys::HttpSys;
 use super::keys::Keys;
+use super::layout;
 use super::read::{self, Reading};
 use crate::hostcall::config::{Edit, ElementPath, Expected, Source, Step, Token};
 use crate::hostcall::{Content, Refusal, RefusalCode};
@@ -35,10 +37,30 @@ pub enum Interference {
     Related,
 }
 
+/// The file that a commit is about.
+#[derive(Clone, Debug)]
+pub struct CommitFile {
+    /// Its path, absolute or below the host's folder.
+    pub name: String,
+    /// What its former generations are called.
+    pub history: String,
+    /// What it begins with where it is not there.
+    pub fresh: Option<&'static str>,
+}
+
+impl CommitFile {
+    /// The server's own.
+    pub fn application_host() -> CommitFile {
+        CommitFile { name: APPLICATION_HOST.to_owned(), history: "applicationHost".to_owned(), fresh: None }
+    }
+}
+
 /// A commit.
 pub struct Commit<'a> {
     /// Where the host's files are.
     pub folder: &'a Folder,
+    /// The file.
+    pub file: &'a CommitFile,
     /// The version of IIS.
     pub build: Build,
     /// The host's features.
@@ -85,8 +107,10 @@ pub enum Attempt {
 /// # Errors
 /// When IIS would not take an edit, or the disk fails; nothing is then changed.
 pub fn attempt(commit: &Commit, keys: &mut Keys, interference: Interference) -> Result<Attempt, Refusal> {
-    let before = commit.folder.read(APPLICATION_HOST)?.unwrap_or_default();
-    let document = parse(&before)?;
+    let before = commit.folder.read(&commit.file.name)?;
+    let fresh = || commit.file.fresh.map(|text| text.as_bytes().to_vec());
+    let text = before.clone().or_else(fresh).unwrap_or_default();
+    let document = parse(&text)?;
     let http_sys = HttpSys::load(commit.folder)?;
     if let Some(expected) = commit.moved(&document, &http_sys)? {
         return Ok(Attempt::Moved(in_words(&expected.at)));
@@ -101,19 +125,22 @@ pub fn attempt(commit: &Commit, keys: &mut Keys, interference: Interference) -> 
         encrypt: &mut encrypt,
     };
     for edit in commit.edits {
+        if edit.at().app.is_some() {
+            Commit::check_editable(&editing.document, &edit.at().section)?;
+        }
         editing.apply(edit)?;
     }
     let after = editing.document.print();
     let new_http_sys = editing.http_sys;
-    commit.interfere(interference, &before)?;
-    if commit.folder.read(APPLICATION_HOST)?.unwrap_or_default() != before {
+    commit.interfere(interference, &text)?;
+    if commit.folder.read(&commit.file.name)? != before {
         return Ok(Attempt::Overtaken);
     }
-    if let Some(utc) = commit.history {
-        keep(commit.folder, &before, utc)?;
+    if let (Some(utc), Some(before)) = (commit.history, &before) {
+        keep(commit.folder, &commit.file.history, before, utc)?;
     }
-    if after != before {
-        commit.folder.write(APPLICATION_HOST, &after)?;
+    if after != text {
+        commit.folder.write(&commit.file.name, &after)?;
     }
     if new_http_sys != http_sys {
         new_http_sys.save(commit.folder)?;
@@ -140,6 +167,12 @@ pub fn parse(bytes: &[u8]) -> Result<Document, Refusal> {
 }
 
 impl Commit<'_> {
+    fn check_editable(document: &Document, section: &str) -> Result<(), Refusal> {
+        let at = layout::find(document, section, None);
+        let element = at.and_then(|at| document.element(&at));
+        element.map_or(Ok(()), |element| app_config::check_editable(element, section))
+    }
+
     /// The first element that is no longer as it was read.
     fn moved(&self, document: &Document, http_sys: &HttpSys) -> Result<Option<&Expected>, Refusal> {
         let reading = Reading { document, build: self.build, http_sys, tell: &|_| Ok(Content::Empty {}) };
@@ -160,7 +193,7 @@ impl Commit<'_> {
                 let text = String::from_utf8_lossy(before).into_owned();
                 let (head, tail) = text.rsplit_once("</configuration>").unwrap_or((&text, ""));
                 let changed = format!("{head}<!-- somebody else was here -->\r\n</configuration>{tail}");
-                Ok(self.folder.write(APPLICATION_HOST, changed.as_bytes())?)
+                Ok(self.folder.write(&self.file.name, changed.as_bytes())?)
             }
             Interference::Related => {
                 let mut encrypt = |clear: &str| Ok(clear.to_owned());
@@ -175,7 +208,7 @@ impl Commit<'_> {
                 if let Some(edit) = self.somebodys_edit(&editing.document)? {
                     editing.apply(&edit)?;
                 }
-                Ok(self.folder.write(APPLICATION_HOST, &editing.document.print())?)
+                Ok(self.folder.write(&self.file.name, &editing.document.print())?)
             }
         }
     }
@@ -230,13 +263,13 @@ impl Commit<'_> {
 }
 
 /// Keeps the file as it was, the last ten generations.
-fn keep(folder: &Folder, before: &[u8], utc: SystemTime) -> Result<(), Refusal> {
-    folder.write(&generation(utc), before)?;
+fn keep(folder: &Folder, name: &str, before: &[u8], utc: SystemTime) -> Result<(), Refusal> {
+    folder.write(&generation(name, utc), before)?;
     let history = folder.path(HISTORY);
     let mut kept: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(&history).map_err(|error| LabError::disk(&history, error))? {
         let entry = entry.map_err(|error| LabError::disk(&history, error))?;
-        if entry.file_name().to_string_lossy().starts_with("applicationHost-") {
+        if entry.file_name().to_string_lossy().starts_with(&format!("{name}-")) {
             kept.push(entry.path());
         }
     }
@@ -250,8 +283,8 @@ fn keep(folder: &Folder, before: &[u8], utc: SystemTime) -> Result<(), Refusal> 
 }
 
 /// A generation by its time, to a ten-millionth of a second as .NET counts.
-fn generation(utc: SystemTime) -> String {
+fn generation(name: &str, utc: SystemTime) -> String {
     let since = utc.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let whole = utc::text(utc).trim_end_matches('Z').replace(':', "");
-    format!("{HISTORY}/applicationHost-{whole}.{:07}Z.config", since.subsec_nanos() / 100)
+    format!("{HISTORY}/{name}-{whole}.{:07}Z.config", since.subsec_nanos() / 100)
 }

@@ -1,5 +1,6 @@
 //! IIS on a lab host: its configuration, what WAS runs of it, and what its sites answer.
 
+mod app_config;
 mod commit;
 mod edit;
 mod http_sys;
@@ -11,8 +12,9 @@ mod serve;
 mod view;
 mod was;
 
-pub use commit::{Attempt, Commit, Interference, attempt, commit, overtaken, parse};
-pub use edit::Editing;
+pub use app_config::{AppConfig, is_locked, is_locked_at, web_config};
+pub use commit::{Attempt, Commit, CommitFile, Interference, attempt, commit, overtaken, parse};
+pub use edit::{Editing, in_words};
 pub use http_sys::HttpSys;
 pub use keys::{Keys, Unreadable};
 pub use read::{Reading, section};

@@ -67,6 +67,16 @@ impl<'d> Written<'d> {
         }
     }
 
+    /// The element itself, where it is written at all.
+    fn text(&self) -> Option<&'d Xml> {
+        self.own.or(self.above.first().copied())
+    }
+
+    /// Whether it is written elsewhere than right below an element.
+    fn is_of_another(&self, parent: &Xml) -> bool {
+        !self.text().is_some_and(|element| parent.elements().any(|child| std::ptr::eq(child, element)))
+    }
+
     /// The nearest stored text of an attribute, and where it is from.
     fn stored(&self, name: &str) -> Option<(Source, String)> {
         let inherited = || self.above.iter().find_map(|element| element.get(name));
@@ -95,7 +105,20 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// When the version does not know the way, or the file is not valid.
     pub fn element(&self, section: &'static Section, path: &ElementPath) -> Result<Option<Element>, Refusal> {
-        let mut levels = layout::levels(self.document, &section.path, path.location.as_deref()).into_iter();
+        self.element_at(section, path, layout::levels(self.document, &section.path, path.location.as_deref()))
+    }
+
+    /// The same, given the elements of the section at all levels, nearest first.
+    ///
+    /// # Errors
+    /// Those of [`Reading::element`].
+    pub fn element_at(
+        &self,
+        section: &'static Section,
+        path: &ElementPath,
+        levels: Vec<Option<&'a Xml>>,
+    ) -> Result<Option<Element>, Refusal> {
+        let mut levels = levels.into_iter();
         let own = levels.next().flatten();
         let mut written = Written { own, above: levels.flatten().collect(), ..Written::default() };
         let mut at = String::new();
@@ -181,15 +204,20 @@ impl<'a> Reading<'a> {
                         .defaults
                         .as_deref()
                         .map(|name| around.iter().rev().filter_map(|above| above.child(name)).collect::<Vec<&Xml>>());
-                    items.push((
-                        element.name().to_owned(),
-                        Written {
-                            own: own.then_some(element),
-                            above: if own { Vec::new() } else { vec![element] },
-                            defaults: defaults.unwrap_or_default(),
-                            around,
-                        },
-                    ));
+                    let item = Written {
+                        own: own.then_some(element),
+                        above: if own { Vec::new() } else { vec![element] },
+                        defaults: defaults.unwrap_or_default(),
+                        around,
+                    };
+                    let again = |(tag, known): &(String, Written)| {
+                        tag == element.name() && known.is_of_another(level) && schema.same_keys(known.text(), element)
+                    };
+                    // What a level says again takes the place of what it inherits.
+                    match items.iter().position(again) {
+                        Some(place) => items[place].1 = item,
+                        None => items.push((element.name().to_owned(), item)),
+                    }
                 }
             }
         }

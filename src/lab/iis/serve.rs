@@ -7,21 +7,36 @@ use std::path::Path;
 use super::runtime::Runtime;
 use super::view::{Binding, Server, Site};
 use super::was::Was;
+use super::{app_config, layout};
 use crate::hostcall::answer::RunState;
 use crate::hostcall::read::HttpVerb;
 use crate::lab::drive;
+use crate::lab::schema::Section;
+use crate::xml::Document;
 
 /// A request to a host.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The verb.
     pub verb: HttpVerb,
+    /// Whether it came through TLS.
+    pub secure: bool,
+    /// The address of the host that it came to.
+    pub address: String,
     /// The port it came to.
     pub port: u16,
     /// The Host header, without a port; empty for none.
     pub host: String,
     /// Path and query.
     pub path: String,
+}
+
+impl Request {
+    /// A GET that came to the host's loopback.
+    pub fn get(port: u16, host: &str, path: &str) -> Request {
+        let (host, path, address) = (host.to_owned(), path.to_owned(), LOOPBACK.to_owned());
+        Request { verb: HttpVerb::Get, secure: false, address, port, host, path }
+    }
 }
 
 /// The reply.
@@ -45,6 +60,8 @@ pub struct Endpoint {
     /// Host name; empty for any.
     pub host: String,
 }
+
+const LOOPBACK: &str = "127.0.0.1";
 
 /// Documents that stand for a folder, in this order.
 const DEFAULT_DOCUMENTS: &[&str] =
@@ -81,23 +98,28 @@ pub fn endpoints(server: &Server, runtime: &Runtime) -> Vec<Endpoint> {
 }
 
 /// Serves a request; `None` where nobody listens on its port.
-pub fn serve(was: &Was, runtime: &mut Runtime, host: &Path, request: &Request) -> Option<Served> {
+pub fn serve(was: &Was, runtime: &mut Runtime, host: &Path, app_host: &Document, request: &Request) -> Option<Served> {
     let listening: Vec<(&Site, &Binding)> = was
         .server
         .sites
         .iter()
         .filter(|site| is_started(site, runtime))
         .flat_map(|site| site.bindings.iter().map(move |binding| (site, binding)))
-        .filter(|(_, binding)| binding.port == request.port && reaches_loopback(binding))
+        .filter(|(_, binding)| binding.port == request.port && binding.secure == request.secure)
+        .filter(|(_, binding)| is_reached(binding, &request.address))
         .collect();
-    if !listening.iter().any(|(_, binding)| !binding.secure) {
+    if listening.is_empty() {
         return None;
     }
     let name = request.host.to_lowercase();
-    let best = |wanted: &str| listening.iter().find(|(_, binding)| !binding.secure && binding.host == wanted);
+    // A binding to the very address comes before one to all.
+    let named = |wanted: &str, all: bool| {
+        listening.iter().find(|(_, binding)| binding.host == wanted && (binding.address == "*") == all)
+    };
+    let best = |wanted: &str| named(wanted, false).or_else(|| named(wanted, true));
     let mut served = match best(&name).or_else(|| best("")) {
         None => page(400, "Bad Request - Invalid Hostname"),
-        Some((site, _)) => from_site(was, runtime, host, site, request),
+        Some((site, _)) => from_site(was, runtime, &Files { host, app_host }, site, request),
     };
     served.headers.insert("server".to_owned(), format!("Microsoft-IIS/{}", was.iis));
     Some(match request.verb {
@@ -106,7 +128,14 @@ pub fn serve(was: &Was, runtime: &mut Runtime, host: &Path, request: &Request) -
     })
 }
 
-fn from_site(was: &Was, runtime: &mut Runtime, host: &Path, site: &Site, request: &Request) -> Served {
+/// Where a site's files and configuration are.
+struct Files<'a> {
+    host: &'a Path,
+    app_host: &'a Document,
+}
+
+fn from_site(was: &Was, runtime: &mut Runtime, files: &Files, site: &Site, request: &Request) -> Served {
+    let host = files.host;
     let path = request.path.split(['?', '#']).next().unwrap_or("/");
     let Some(path) = decoded(path) else { return page(400, "Bad Request") };
     let Some(application) = site.application(&path) else { return page(404, "Not Found") };
@@ -114,6 +143,9 @@ fn from_site(was: &Was, runtime: &mut Runtime, host: &Path, site: &Site, request
         return page(503, "Service Unavailable");
     }
     let root = application.file(&application.path).and_then(|path| drive::locate(host, &path).ok());
+    if !root.as_ref().is_some_and(|root| root.is_dir()) || !files.is_configured(site, &path) {
+        return page(500, "HTTP Error 500.19 - Internal Server Error");
+    }
     // ASP.NET takes an application with this file off line.
     if let Some(offline) = root.map(|root| root.join("app_offline.htm")).filter(|file| file.is_file()) {
         let text = fs::read(offline).unwrap_or_default();
@@ -133,6 +165,24 @@ fn from_site(was: &Was, runtime: &mut Runtime, host: &Path, site: &Site, request
         };
     }
     static_file(&file)
+}
+
+impl Files<'_> {
+    /// Whether IIS takes the web.config files on the way to a path: XML, without a section that the server has locked.
+    fn is_configured(&self, site: &Site, path: &str) -> bool {
+        app_config::prefixes(path).iter().all(|path| {
+            let folder = site.application(path).and_then(|application| application.file(path));
+            let Some(Ok(folder)) = folder.map(|folder| drive::locate(self.host, &folder)) else { return true };
+            match fs::read(folder.join("web.config")).map(|bytes| Document::parse(&bytes)) {
+                Ok(Ok(document)) => Section::all().iter().all(|section| {
+                    layout::find(&document, &section.path, None).is_none()
+                        || !app_config::is_locked(self.app_host, section)
+                }),
+                Ok(Err(_)) => false,
+                Err(_) => true,
+            }
+        })
+    }
 }
 
 fn static_file(file: &Path) -> Served {
@@ -178,6 +228,6 @@ fn is_started(site: &Site, runtime: &Runtime) -> bool {
     runtime.sites.get(&site.name).is_some_and(|running| running.state == RunState::Started)
 }
 
-fn reaches_loopback(binding: &Binding) -> bool {
-    matches!(binding.address.as_str(), "*" | "127.0.0.1" | "0.0.0.0")
+fn is_reached(binding: &Binding, address: &str) -> bool {
+    binding.address == address || matches!(binding.address.as_str(), "*" | "0.0.0.0")
 }

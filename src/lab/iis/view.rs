@@ -74,6 +74,8 @@ pub struct Binding {
     pub port: u16,
     /// Host name in lower case; empty for any.
     pub host: String,
+    /// The endpoint under which http.sys keeps its certificate; `None` for http.
+    pub endpoint: Option<String>,
 }
 
 /// An application of a site.
@@ -155,6 +157,18 @@ impl Site {
     }
 }
 
+impl Site {
+    /// The Windows path of an application or a virtual directory, by its path in the site; `None` for any other path.
+    pub fn folder(&self, path: &str) -> Option<String> {
+        let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        let application = self.application(path)?;
+        let rest = path.get(application.path.trim_end_matches('/').len()..).unwrap_or_default();
+        let rest = if rest.is_empty() { "/" } else { rest };
+        let known = application.folders.iter().any(|(virtual_path, _)| virtual_path.eq_ignore_ascii_case(rest));
+        known.then(|| application.file(path)).flatten()
+    }
+}
+
 impl Binding {
     fn of(element: &Element) -> Option<Binding> {
         let secure = match text(element, "protocol").to_ascii_lowercase().as_str() {
@@ -165,7 +179,8 @@ impl Binding {
         let information = text(element, "bindingInformation");
         let (address, port, host) = http_sys::split(&information)?;
         let address = if address.is_empty() { "*" } else { address };
-        Some(Binding { secure, address: address.to_owned(), port, host: host.to_lowercase() })
+        let endpoint = http_sys::endpoint(&text(element, "protocol"), &information, &text(element, "sslFlags"));
+        Some(Binding { secure, address: address.to_owned(), port, host: host.to_lowercase(), endpoint })
     }
 }
 

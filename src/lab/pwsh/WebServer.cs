@@ -139,6 +139,11 @@ namespace Microsoft.Web.Administration
 
         public override string Name
         {
+            get { return Path; }
+        }
+
+        public string Path
+        {
             get { return Of("path"); }
         }
 
@@ -157,6 +162,11 @@ namespace Microsoft.Web.Administration
         }
 
         public override string Name
+        {
+            get { return Path; }
+        }
+
+        public string Path
         {
             get { return Of("path"); }
         }

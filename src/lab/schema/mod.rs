@@ -22,6 +22,7 @@ use serde::Deserialize;
 pub use attribute::AttributeSchema;
 
 use super::versions::Build;
+use crate::xml::Element as Xml;
 
 /// A section.
 #[derive(Debug, Deserialize)]
@@ -82,6 +83,7 @@ static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| {
     }
     let files = [
         include_str!("application_pools.toml"),
+        include_str!("dotnet.toml"),
         include_str!("sites.toml"),
         include_str!("server.toml"),
         include_str!("web_server.toml"),
@@ -138,6 +140,15 @@ impl Section {
 }
 
 impl ElementSchema {
+    /// Whether a known item is told apart from another by nothing; never where there is nothing that tells items apart.
+    pub fn same_keys(&self, known: Option<&Xml>, other: &Xml) -> bool {
+        let same = |key: &String| {
+            let value = |element: &Xml| element.get(key).unwrap_or_default().to_lowercase();
+            known.is_some_and(|known| value(known) == value(other))
+        };
+        !self.keys.is_empty() && self.keys.iter().all(same)
+    }
+
     /// The attributes that a version knows.
     pub fn attributes(&self, build: Build) -> impl Iterator<Item = &AttributeSchema> {
         self.attributes.iter().filter(move |attribute| attribute.since <= build)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::farm::Farm;
+use super::machine_keys::Purpose;
 use super::plan_file;
 use super::run::Run;
 use super::target::{Against, Target};
@@ -39,6 +40,9 @@ pub struct Args {
     /// Only show what would change
     #[arg(long, visible_aliases = ["dry-run", "what-if", "noop"])]
     check: bool,
+    /// Make a new machine key though hosts have one that the store has not: every user is signed out
+    #[arg(long)]
+    replace_key: bool,
     /// Show the edits of configuration behind each stage too
     #[arg(long, short = 'D')]
     diff: bool,
@@ -54,12 +58,13 @@ struct Planned<'f> {
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let given = args.target.playbook();
+    let purpose = if args.check { Purpose::Look } else { Purpose::Change { replace_key: args.replace_key } };
     let Some(file) = plan_file::read(given)? else {
-        let farm = args.target.open(ui, against)?;
+        let farm = args.target.open(ui, against, purpose)?;
         return carry_out(ui, against, args, &args.target, &farm, None);
     };
     let target = args.target.of_plan(&file.asked, against)?;
-    let farm = target.open(ui, against)?;
+    let farm = target.open(ui, against, purpose)?;
     plan_file::check_sources(given, &file, &farm)?;
     let now = farm.secrets();
     let other = |then: &&crate::value::SecretRef| then.fingerprint.is_some() && !now.contains(then);

@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
-    let farm = args.target.open(ui, against)?;
+    let farm = args.target.open(ui, against, super::machine_keys::Purpose::Look)?;
     let mut surveys = farm.survey(ui)?;
     for looked in surveys.iter_mut().filter_map(|survey| survey.looked.as_mut().ok()) {
         // What may not be changed can be looked at all the same.

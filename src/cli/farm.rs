@@ -1,5 +1,6 @@
 //! The farm of a command: what shall be, and how to reach it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use super::run::Run;
 use super::target::{Right, runtime};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render};
-use crate::engine::{
+use crate::engine::{StepWork, 
     self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, Survey, Work, apply, survey,
 };
 use crate::inventory::Host;
 use crate::journal::Ledger;
 use crate::plan::{Agreed, Trouble};
+use crate::secret::Stores;
 use crate::value::SecretRef;
 
 /// WinRM's port without TLS.
@@ -38,43 +40,44 @@ pub struct Farm {
 impl Farm {
     /// Makes ready to reach the hosts of a playbook.
     pub fn new(right: Right, lab: Option<LabFarm>, forks: usize) -> Result<Farm, Failure> {
-        let work = Work::of(&right.playbook);
+        let work = Work::of(&right.playbook, right.releases.clone());
         let nonce = engine::nonce().context("the system has no randomness to give").map_err(Failure::work)?;
         let mut values = Vec::new();
         for reference in work.secrets() {
             let value = right.stores.value(&reference).map_err(Failure::work)?;
             values.push((reference, value));
         }
-        Ok(Farm { macs: Macs::new(nonce, values), work, right, lab, forks })
+        let macs = Macs::new(nonce, values, &work.releases, resolve(&right.stores).as_ref());
+        Ok(Farm { macs, work, right, lab, forks })
+    }
+
+    /// Looks at the steps that need machine keys, as hosts are without those that the store lacks.
+    pub fn look_for_keys(
+        ui: Ui,
+        right: &Right,
+        lab: Option<&LabFarm>,
+        forks: usize,
+        lacking: &BTreeSet<SecretRef>,
+    ) -> Result<Vec<Survey>, Failure> {
+        let mut work = Work::of(&right.playbook, Vec::new());
+        for host in work.plays.iter_mut().flat_map(|play| &mut play.hosts) {
+            let needs = |step: &&StepWork| step.resource.machine_key().is_some_and(|key| lacking.contains(key));
+            host.steps = host.steps.iter().filter(needs).cloned().collect();
+        }
+        for play in &mut work.plays {
+            play.hosts.retain(|host| !host.steps.is_empty());
+        }
+        let nonce = engine::nonce().context("the system has no randomness to give").map_err(Failure::work)?;
+        let macs = Macs::new(nonce, [], [], |_| Err(String::new()));
+        let sessions = sessions(right, lab, &macs)?;
+        let progress = Progress::new(work.hosts().len());
+        let surveys = runtime()?.block_on(survey(sessions, &work, &macs, forks, &progress.listener(ui)));
+        progress.clear();
+        Ok(surveys)
     }
 
     fn sessions(&self) -> Result<Arc<Sessions>, Failure> {
-        let reaches = match &self.lab {
-            Some(lab) => lab.reaches(),
-            None => self
-                .right
-                .hosts()
-                .iter()
-                .map(|host| Ok((host.name.clone(), self.reach(host)?)))
-                .collect::<Result<_, Failure>>()?,
-        };
-        let stores = Arc::clone(&self.right.stores);
-        let resolve: Resolve = Arc::new(move |reference| stores.value(reference).map_err(|error| error.to_string()));
-        Ok(Arc::new(Sessions::new(reaches, self.macs.nonce.clone(), resolve)))
-    }
-
-    fn reach(&self, host: &Host) -> Result<Reach, Failure> {
-        let (Some(user), Some((password, _))) = (&host.connection.user, &host.connection.password) else {
-            let failure = Failure::input(format!("nothing says who logs in to {}", host.name));
-            return Err(failure
-                .hint("in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }"));
-        };
-        let (stores, password) = (Arc::clone(&self.right.stores), password.clone());
-        Ok(Reach {
-            place: Place::At(host.address.clone(), host.connection.port.unwrap_or(WINRM_PORT)),
-            user: user.clone(),
-            password: Arc::new(move || stores.value(&password).map_err(|error| error.to_string())),
-        })
+        sessions(&self.right, self.lab.as_ref(), &self.macs)
     }
 
     /// The texts that say what shall be.
@@ -116,6 +119,8 @@ impl Farm {
             settle: SETTLE,
             listener: progress.listener(ui),
             ledger: Arc::clone(run) as Arc<dyn Ledger>,
+            releases: self.work.releases.clone(),
+            resolve: resolve(&self.right.stores),
             stop: run.stop.clone(),
             agreed,
         };
@@ -150,4 +155,37 @@ impl Farm {
         let diagnostic = Diagnostic::new(span, format!("{address}: {}", problem.message)).help(problem.help.clone());
         render(&self.right.sources, &diagnostic, crate::diagnostic::Paint::Plain).trim_end().to_owned()
     }
+}
+
+/// Finds values in the stores.
+fn resolve(stores: &Arc<Stores>) -> Resolve {
+    let stores = Arc::clone(stores);
+    Arc::new(move |reference| stores.value(reference).map_err(|error| error.to_string()))
+}
+
+/// The doors to all hosts.
+fn sessions(right: &Right, lab: Option<&LabFarm>, macs: &Macs) -> Result<Arc<Sessions>, Failure> {
+    let reaches = match lab {
+        Some(lab) => lab.reaches(),
+        None => right
+            .hosts()
+            .iter()
+            .map(|host| Ok((host.name.clone(), reach(right, host)?)))
+            .collect::<Result<_, Failure>>()?,
+    };
+    Ok(Arc::new(Sessions::new(reaches, macs.nonce.clone(), resolve(&right.stores))))
+}
+
+fn reach(right: &Right, host: &Host) -> Result<Reach, Failure> {
+    let (Some(user), Some((password, _))) = (&host.connection.user, &host.connection.password) else {
+        let failure = Failure::input(format!("nothing says who logs in to {}", host.name));
+        return Err(failure
+            .hint("in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }"));
+    };
+    let (stores, password) = (Arc::clone(&right.stores), password.clone());
+    Ok(Reach {
+        place: Place::At(host.address.clone(), host.connection.port.unwrap_or(WINRM_PORT)),
+        user: user.clone(),
+        password: Arc::new(move || stores.value(&password).map_err(|error| error.to_string())),
+    })
 }

@@ -10,6 +10,7 @@ mod interrupt;
 mod lab;
 mod lab_engine;
 mod lab_farm;
+mod machine_keys;
 mod plan;
 mod plan_file;
 mod progress;

@@ -34,7 +34,7 @@ pub struct Args {
 }
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
-    let farm = args.target.open(ui, against)?;
+    let farm = args.target.open(ui, against, super::machine_keys::Purpose::Look)?;
     let surveys = farm.survey(ui)?;
     let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
     ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));

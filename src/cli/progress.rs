@@ -88,6 +88,9 @@ fn words(event: &Event) -> String {
         Event::Looked(n) => format!("{n} changes"),
         Event::Waiting => "waiting for its turn".to_owned(),
         Event::Stage(number, of) => format!("changing, stage {number} of {of}"),
+        Event::Sending { sent_bytes, total_bytes } => {
+            format!("sending, {} of {} MiB", sent_bytes >> 20, total_bytes.div_ceil(1 << 20))
+        }
         Event::Rebooting => "restarting".to_owned(),
         Event::Proving => "proving".to_owned(),
         Event::Ended(Status::Ok) => "ok".to_owned(),

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::farm::Farm;
 use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
+use super::machine_keys::{self, Purpose};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
 use crate::inventory::{self, Host, InventoryFiles};
 use crate::plan::Asked;
-use crate::playbook::{Loaded, Playbook, Request, load, missing_secrets};
+use crate::playbook::{Loaded, Packages, Playbook, Request, deliver, load, missing_secrets};
+use crate::release::Release;
 use crate::secret::Stores;
 use crate::template::Variables;
-use crate::value::Store;
+use crate::value::{SecretRef, Store};
 
 /// The files and variables that say what shall be.
 #[derive(clap::Args)]
@@ -84,6 +86,10 @@ pub struct Right {
     pub sources: Sources,
     /// The playbook.
     pub playbook: Playbook,
+    /// The packages that it names.
+    pub packages: Packages,
+    /// What it delivers, once its secrets are there.
+    pub releases: Vec<Arc<Release>>,
     /// Where its secrets are.
     pub stores: Arc<Stores>,
 }
@@ -148,13 +154,19 @@ impl Files {
         let lab = against.is_lab();
         let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
         if let Some(playbook) = &playbook {
-            diagnostics.extend(missing_secrets(&playbook.secrets, |reference| lab || stores.exists(reference)));
+            // A machine key that is not there yet is made by `apply`.
+            let made = playbook.machine_keys();
+            let exists = |reference: &SecretRef| lab || stores.exists(reference) || made.contains(reference);
+            diagnostics.extend(missing_secrets(&playbook.secrets, exists));
             if let Some(used) = playbook.secrets.iter().find(|it| it.reference.store == Store::Exec) {
                 diagnostics.extend(stores.exec_trouble().map(|it| Diagnostic::new(used.span, it.to_string())));
             }
         }
-        match playbook {
-            Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores: Arc::new(stores) }),
+        let packages = playbook.as_ref().map(|playbook| Packages::open(playbook, folder, &mut diagnostics));
+        match playbook.zip(packages) {
+            Some((playbook, packages)) if diagnostics.is_empty() => {
+                Ok(Right { sources, playbook, packages, releases: Vec::new(), stores: Arc::new(stores) })
+            }
             _ => Err(show(ui, &sources, &diagnostics)),
         }
     }
@@ -226,9 +238,17 @@ impl Target {
     }
 
     /// Loads the playbook and makes ready to reach its hosts.
-    pub fn open(&self, ui: Ui, against: Against) -> Result<Farm, Failure> {
-        let right = self.files.load(ui, against)?;
+    pub fn open(&self, ui: Ui, against: Against, purpose: Purpose) -> Result<Farm, Failure> {
+        let mut right = self.files.load(ui, against)?;
         let lab = self.lab(&right, against)?;
+        machine_keys::ensure(ui, against, &right, lab.as_ref(), self.forks, purpose)?;
+        let mut diagnostics = Vec::new();
+        let stores = Arc::clone(&right.stores);
+        let fingerprint = |secret: &SecretRef| stores.fingerprint(secret).map_err(|error| error.to_string());
+        right.releases = deliver(&mut right.playbook, &right.packages, fingerprint, &mut diagnostics);
+        if !diagnostics.is_empty() {
+            return Err(show(ui, &right.sources, &diagnostics));
+        }
         Farm::new(right, lab, self.forks)
     }
 

@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 use super::gate::{Gate, Pass};
 use super::host::HostRun;
 use super::stage::Logons;
-use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Status, Stop, Survey, Work};
+use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Resolve, Status, Stop, Survey, Work};
 use crate::journal::Ledger;
 use crate::plan::Agreed;
+use crate::release::Release;
 use crate::resource::Disturbance;
 
 /// How a run is made.
@@ -24,6 +25,10 @@ pub struct Apply {
     pub listener: Listener,
     /// What is about to be sent and what came of it is kept here first.
     pub ledger: Arc<dyn Ledger>,
+    /// The releases that hosts may lack.
+    pub releases: Vec<Arc<Release>>,
+    /// Finds the secrets in them.
+    pub resolve: Resolve,
     /// Asks the run to end early.
     pub stop: Stop,
     /// The plan that is carried out as it is or not at all; without one, hosts are planned anew where they moved.

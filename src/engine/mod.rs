@@ -11,6 +11,7 @@ mod send;
 mod sessions;
 mod stage;
 mod stop;
+mod upload;
 mod words;
 mod work;
 

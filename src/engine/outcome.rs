@@ -91,6 +91,13 @@ pub enum Event {
     Waiting,
     /// A stage is carried out: its number from 1, and how many there are as far as is known.
     Stage(usize, usize),
+    /// A release is on its way to it.
+    Sending {
+        /// Bytes of files that arrived.
+        sent_bytes: u64,
+        /// All that lacked.
+        total_bytes: u64,
+    },
     /// It is restarting.
     Rebooting,
     /// It is looked at again, to prove the stage.

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use super::host::{HostRun, describe};
 use super::observe::{Looked, conclude};
 use super::send::{Sent, proof, send};
+use super::upload::upload;
 use super::words::refused;
 use super::work::{HostWork, reads};
 use super::{Door, DoorError, Event, Status};
@@ -88,6 +89,8 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
     for write in &stage.writes {
         if let Write::TestLogon { account, password: Text::Secret(secret) } = write {
             test_logon(run, work.0, stage, account, secret, write).await?;
+        } else if matches!(write, Write::PutTree { files: Some(_), .. }) {
+            upload(run, work.0, stage, write).await?;
         } else {
             writes.push(write.clone());
         }
@@ -288,7 +291,7 @@ async fn prove<D: Door>(
             run.outcome.changed.extend(stage.steps);
             return Ok(looked);
         }
-        let settling = left.iter().all(|property| property.rsplit('.').next() == Some("state"));
+        let settling = left.iter().all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer"].contains(&it)));
         if settling && run.shared.options.stop.is_asked() {
             proof(run, intent, &left).await?;
             let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::hostcall::Read;
 use crate::plan::Wanted;
 use crate::playbook::{Playbook, Serial};
+use crate::release::Release;
 use crate::resource::{Instance, Kind, Reads};
 use crate::value::SecretRef;
 
@@ -14,6 +15,8 @@ use crate::value::SecretRef;
 pub struct Work {
     /// The plays, in order.
     pub plays: Vec<PlayWork>,
+    /// The releases that they deliver.
+    pub releases: Vec<Arc<Release>>,
 }
 
 /// A play, resolved for its hosts.
@@ -48,8 +51,8 @@ pub struct StepWork {
 }
 
 impl Work {
-    /// What a playbook asks for; hosts without any step are left out.
-    pub fn of(playbook: &Playbook) -> Work {
+    /// What a playbook asks for, with the releases that it delivers; hosts without any step are left out.
+    pub fn of(playbook: &Playbook, releases: Vec<Arc<Release>>) -> Work {
         let step = |step: &crate::playbook::Step| StepWork {
             kind: step.kind,
             resource: Arc::clone(&step.resource),
@@ -65,7 +68,7 @@ impl Work {
             let crate::playbook::Play { name, serial, .. } = play;
             PlayWork { name: name.clone(), serial: serial.clone(), hosts: hosts(play) }
         };
-        Work { plays: playbook.plays.iter().map(play).collect() }
+        Work { plays: playbook.plays.iter().map(play).collect(), releases }
     }
 
     /// The hosts of all plays, each once, in order of first mention.

@@ -135,6 +135,16 @@ pub enum FileDigest {
     Secret(SecretFile),
 }
 
+impl FileDigest {
+    /// The digits; none where only the wire has them.
+    pub fn digits(&self) -> &str {
+        match self {
+            FileDigest::Known(digits) => digits,
+            FileDigest::Secret(_) => "",
+        }
+    }
+}
+
 /// The bytes of a file that holds secrets, as references. Framing puts what is meant in its place: the digest of the
 /// bytes in a [`FileDigest`], the bytes in Base64 in a [`FileData`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -69,7 +69,9 @@ pub fn put(host: &Path, wanted: &TreeWanted) -> Result<TreePut, Refusal> {
 /// When the piece does not start where the last one ended, or the disk fails.
 pub fn put_file(host: &Path, tree: &str, file: &str, at_bytes: u64, data: &FileData) -> Result<(), Refusal> {
     check_name(file)?;
-    let FileData::Base64(text) = data;
+    let FileData::Base64(text) = data else {
+        return Err(refused_plainly(RefusalCode::Invalid, "the piece holds no bytes, only references"));
+    };
     let bytes = BASE64.decode(text);
     let bytes = bytes.map_err(|_| refused_plainly(RefusalCode::Invalid, "the piece is not Base64"))?;
     let staging = staging(host, tree)?;
@@ -148,7 +150,7 @@ impl Names {
                 let text = format!("The specified path, file name, or both are too long: '{}'.", file.path);
                 return Err(refused(RefusalCode::Failed, 0x8007_00CE, text));
             }
-            if files::key(&file.sha256).is_none() {
+            if files::key(file.sha256.digits()).is_none() {
                 let text = format!("'{}' comes without its SHA-256", file.path);
                 return Err(refused_plainly(RefusalCode::Invalid, text));
             }
@@ -313,7 +315,7 @@ pub fn listing(folder: &Path) -> io::Result<HashMap<String, Entry>> {
 
 fn is_whole(entry: Option<&Entry>, file: &TreeFile) -> io::Result<bool> {
     let Some(entry) = entry.filter(|entry| !entry.folder && entry.bytes == file.bytes) else { return Ok(false) };
-    Ok(digest(&entry.path, |_| Ok(()))? == file.sha256)
+    Ok(digest(&entry.path, |_| Ok(()))? == file.sha256.digits())
 }
 
 /// Copies a file where it is the one that is wanted. It is read once.
@@ -322,7 +324,7 @@ fn copy_if_whole(entry: &Entry, file: &TreeFile, place: &Path) -> io::Result<boo
         return Ok(false);
     }
     let mut copy = write_new(place)?;
-    if digest(&entry.path, |piece| copy.write_all(piece))? == file.sha256 {
+    if digest(&entry.path, |piece| copy.write_all(piece))? == file.sha256.digits() {
         return Ok(true);
     }
     fs::remove_file(place)?;

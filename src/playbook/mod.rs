@@ -13,6 +13,7 @@ mod tags;
 mod wording;
 mod written;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use load::{Loaded, Request, load};
@@ -23,6 +24,7 @@ pub use secrets::{SecretUse, missing_secrets};
 
 use crate::inventory::{Host, Inventory};
 use crate::resource::{Instance, Kind};
+use crate::value::SecretRef;
 
 /// A playbook, resolved.
 #[derive(Debug)]
@@ -35,6 +37,14 @@ pub struct Playbook {
     pub inventory: Inventory,
     /// The secrets that it and its hosts' connections refer to, each place once.
     pub secrets: Vec<SecretUse>,
+}
+
+impl Playbook {
+    /// The machine keys that steps need.
+    pub fn machine_keys(&self) -> BTreeSet<SecretRef> {
+        let steps = self.plays.iter().flat_map(|play| &play.hosts).flat_map(|host| &host.steps);
+        steps.filter_map(|step| step.resource.machine_key()).cloned().collect()
+    }
 }
 
 /// A play: some hosts, and what they shall be.

@@ -67,6 +67,11 @@ impl Stores {
         self.keep(name, &back, Overwrite::Always).map(drop)
     }
 
+    /// Whether a secret of this name is kept here; in the lab, whether its value was made up already.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.history(name).is_ok()
+    }
+
     /// What is known of a secret that is kept here, its value left out.
     ///
     /// # Errors

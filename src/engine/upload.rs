@@ -1,0 +1,197 @@
+//! A release on its way to a host: what lacks, in pieces, until nothing lacks.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::host::HostRun;
+use super::send::{Sent, send};
+use super::stage::Ended;
+use super::words::refused;
+use super::{Change, Door, DoorError, Event, Status};
+use crate::hostcall::answer::{Lacking, TreePut};
+use crate::hostcall::{FileData, FileDigest, Outcome, SecretFile, TreeFile, Write};
+use crate::plan::Stage;
+use crate::release::{FileContent, Release};
+
+/// Bytes of files that go in one exchange.
+const EXCHANGE_BYTES: u64 = 1 << 20;
+
+/// Calls that go in one exchange.
+const EXCHANGE_CALLS: usize = 256;
+
+/// How often an upload may break off without a byte more on the host.
+const MOST_FAILURES: usize = 3;
+
+/// Brings a folder to the state that a `put_tree` call names. The host says what lacks, also after a connection that
+/// broke off: what arrived is not sent again.
+pub(super) async fn upload<D: Door>(
+    run: &mut HostRun<D>,
+    number: usize,
+    stage: &Stage,
+    write: &Write,
+) -> Result<(), Ended> {
+    let Write::PutTree { path, files: Some(files), .. } = write else { return Ok(()) };
+    let name = path.rsplit('\\').next().unwrap_or_default();
+    let releases = &run.shared.options.releases;
+    let Some(release) = releases.iter().find(|release| release.digest().as_str() == name).cloned() else {
+        return Err(failed(format!("there is no release {name} to send, which is a fault of farmhand")));
+    };
+    let put = with_lengths(write, files, &release, run).map_err(failed)?;
+    let mut failures = 0;
+    let mut before: Option<u64> = None;
+    loop {
+        let Sent { came, .. } = send(run, number, stage, &stage.steps, std::slice::from_ref(&put), &[]).await?;
+        let lacking = match came {
+            Ok((outcomes, _)) => told(&outcomes)?,
+            Err(error) => {
+                failures += 1;
+                give_up(failures, &error)?;
+                continue;
+            }
+        };
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let left = left(&lacking, files_of(&put));
+        if before.is_some_and(|before| left >= before) {
+            failures += 1;
+            give_up(failures, &DoorError::Unreachable(format!("{path} still lacks files that were sent")))?;
+        } else {
+            failures = 0;
+        }
+        before = Some(left);
+        if let Err(error) = pieces(run, path, files_of(&put), &lacking, &release).await? {
+            run.hang_up().await;
+            failures += 1;
+            give_up(failures, &error)?;
+        }
+    }
+}
+
+/// Sends what lacks. `Err` inside is a connection that broke off; what arrived is found out by asking.
+async fn pieces<D: Door>(
+    run: &mut HostRun<D>,
+    tree: &str,
+    files: &[TreeFile],
+    lacking: &[Lacking],
+    release: &Release,
+) -> Result<Result<(), DoorError>, Ended> {
+    let total = left(lacking, files);
+    let mut sent = 0;
+    let mut calls: Vec<Write> = Vec::new();
+    let mut bytes = 0;
+    for lack in lacking {
+        let Some(file) = files.get(lack.file) else {
+            return Err(failed(format!("the host lacks file {} of {}, which there is not", lack.file, files.len())));
+        };
+        let mut at_bytes = lack.have_bytes;
+        loop {
+            let piece = match &file.sha256 {
+                FileDigest::Secret(text) => (FileData::Secret(text.clone()), file.bytes),
+                FileDigest::Known(_) => {
+                    let length = EXCHANGE_BYTES.min(file.bytes.saturating_sub(at_bytes));
+                    let length = usize::try_from(length).unwrap_or(usize::MAX);
+                    let read = release.read(&file.path, at_bytes, length, |_| Err("no secret is here".to_owned()));
+                    let read = read.map_err(|error| failed(error.to_string()))?;
+                    let length = read.len() as u64;
+                    (FileData::Base64(STANDARD.encode(&*read)), length)
+                }
+            };
+            let (data, length) = piece;
+            calls.push(Write::PutFile { tree: tree.to_owned(), file: file.path.clone(), at_bytes, data });
+            at_bytes += length;
+            bytes += length;
+            if bytes >= EXCHANGE_BYTES || calls.len() >= EXCHANGE_CALLS {
+                match flush(run, &mut calls).await? {
+                    Ok(()) => sent += std::mem::take(&mut bytes),
+                    Err(error) => return Ok(Err(error)),
+                }
+                run.tell(Event::Sending { sent_bytes: sent, total_bytes: total });
+            }
+            if at_bytes >= file.bytes {
+                break;
+            }
+        }
+    }
+    flush(run, &mut calls).await
+}
+
+async fn flush<D: Door>(run: &mut HostRun<D>, calls: &mut Vec<Write>) -> Result<Result<(), DoorError>, Ended> {
+    if calls.is_empty() {
+        return Ok(Ok(()));
+    }
+    if run.shared.options.stop.is_asked() {
+        return Err(run.interrupted());
+    }
+    let calls = std::mem::take(calls);
+    let session = match run.session().await {
+        Ok(session) => session,
+        Err(error) => return Ok(Err(error)),
+    };
+    match session.change(&calls, &[]).await {
+        Ok((outcomes, _)) => {
+            let refusal = outcomes.iter().find_map(|outcome| match outcome {
+                Outcome::Failed(refusal) => Some(refusal),
+                _ => None,
+            });
+            refusal.map_or(Ok(Ok(())), |refusal| Err(failed(refused("put_file", refusal))))
+        }
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+fn files_of(put: &Write) -> &[TreeFile] {
+    match put {
+        Write::PutTree { files: Some(files), .. } => files,
+        _ => &[],
+    }
+}
+
+/// How many bytes are still to be sent.
+fn left(lacking: &[Lacking], files: &[TreeFile]) -> u64 {
+    let of = |lack: &Lacking| files.get(lack.file).map_or(0, |file| file.bytes.saturating_sub(lack.have_bytes).max(1));
+    lacking.iter().map(of).sum()
+}
+
+fn told(outcomes: &[Outcome]) -> Result<Vec<Lacking>, Ended> {
+    match outcomes.first() {
+        Some(Outcome::Done(told)) => serde_json::from_value::<TreePut>(told.clone())
+            .map(|put| put.lacking)
+            .map_err(|error| failed(format!("no use can be made of the answer to `put_tree`: {error}"))),
+        Some(Outcome::Failed(refusal)) => Err(failed(refused("put_tree", refusal))),
+        _ => Err(failed("the host did not say what it lacks".to_owned())),
+    }
+}
+
+/// The same call with the length of every file. What a file with secrets is long is known only with them.
+fn with_lengths<D: Door>(
+    write: &Write,
+    files: &[TreeFile],
+    release: &Release,
+    run: &HostRun<D>,
+) -> Result<Write, String> {
+    let Write::PutTree { path, from, except, .. } = write else { return Ok(write.clone()) };
+    let resolve = &run.shared.options.resolve;
+    let file = |file: &TreeFile| match (&file.sha256, release.file(&file.path).map(|it| &it.content)) {
+        (FileDigest::Secret(_), Some(FileContent::Overlaid(text))) => {
+            let bytes = text.bytes(|secret| resolve(secret)).map_err(|error| error.to_string())?;
+            let sha256 = FileDigest::Secret(SecretFile { secret_file: text.clone() });
+            Ok(TreeFile { path: file.path.clone(), bytes: bytes.len() as u64, sha256 })
+        }
+        _ => Ok(file.clone()),
+    };
+    let files: Result<Vec<TreeFile>, String> = files.iter().map(file).collect();
+    Ok(Write::PutTree { path: path.clone(), files: Some(files?), from: from.clone(), except: except.clone() })
+}
+
+fn give_up(failures: usize, error: &DoorError) -> Result<(), Ended> {
+    if failures < MOST_FAILURES {
+        return Ok(());
+    }
+    let reason = format!("the upload broke off {failures} times without getting further: {error}; run again to go on");
+    Err(Ended { status: Status::Unreachable, reasons: vec![reason] })
+}
+
+fn failed(reason: String) -> Ended {
+    Ended { status: Status::Failed, reasons: vec![reason] }
+}

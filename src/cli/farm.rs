@@ -73,6 +73,9 @@ impl Farm {
         let progress = Progress::new(work.hosts().len());
         let surveys = runtime()?.block_on(survey(sessions, &work, &macs, forks, &progress.listener(ui)));
         progress.clear();
+        if let Some(lab) = lab {
+            lab.close();
+        }
         Ok(surveys)
     }
 

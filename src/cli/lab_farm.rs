@@ -76,6 +76,11 @@ impl LabFarm {
         serve(host, name, &self.stores, self.pwsh.as_deref(), listen).await
     }
 
+    /// Ends all servers; they lived on the runtime that dialled them.
+    pub fn close(&self) {
+        self.servers.blocking_lock().clear();
+    }
+
     /// How each host is reached: its server starts when it is first dialled.
     pub fn reaches(&self) -> BTreeMap<String, Reach> {
         let reach = |name: &str| {

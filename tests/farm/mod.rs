@@ -71,7 +71,7 @@ impl Farm {
     fn open(&self, work: &Work) -> (Arc<InProcess>, Macs) {
         let nonce = nonce().unwrap();
         let secrets = work.secrets().into_iter().map(|secret| (secret.clone(), value(&secret)));
-        (Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce: nonce.clone() }), Macs::new(nonce, secrets))
+        (Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce: nonce.clone() }), Macs::new(nonce, secrets, &work.releases, |secret| Ok(value(secret))))
     }
 
     pub async fn run(&self, work: &Work) -> Vec<HostOutcome> {
@@ -81,6 +81,8 @@ impl Farm {
             settle: Duration::from_secs(2),
             listener: Arc::new(|_, _| {}),
             ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            releases: work.releases.clone(),
+            resolve: Arc::new(|secret| Ok(value(secret))),
             stop: self.stop.clone(),
             agreed: None,
         };
@@ -91,7 +93,7 @@ impl Farm {
 /// One play for these hosts.
 fn work(hosts: &[(&str, Arc<[StepWork]>)]) -> Work {
     let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
-    Work { plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() }] }
+    Work { plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() }], releases: Vec::new() }
 }
 
 fn value(secret: &SecretRef) -> SecretValue {

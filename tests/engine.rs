@@ -83,7 +83,7 @@ async fn change_all(farm: &Farm, serial: Vec<Serial>) -> (Vec<Status>, Vec<usize
     let before = hosts.map(|host| farm.writes(host));
     let work = |host: &str| HostWork { host: host.to_owned(), steps: steps(&pool(true)) };
     let play = PlayWork { name: "Web servers".to_owned(), serial, hosts: hosts.map(work).into() };
-    let outcomes = farm.run(&Work { plays: vec![play] }).await;
+    let outcomes = farm.run(&Work { plays: vec![play], releases: Vec::new() }).await;
     let writes = hosts.iter().zip(before).map(|(host, before)| farm.writes(host) - before);
     let reasons = outcomes.iter().map(|outcome| outcome.reasons.join("; ")).collect();
     (outcomes.iter().map(|outcome| outcome.status).collect(), writes.collect(), reasons)
@@ -152,4 +152,16 @@ async fn a_run_that_is_to_end_begins_nothing() {
     assert_eq!(outcomes[0].status, Status::NotStarted);
     assert_eq!(outcomes[0].reasons, ["interrupted before anything was changed here"]);
     assert_eq!((farm.writes("web01"), told(&farm).len()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_was_sent_is_waited_for_and_proved_when_the_run_is_to_end() {
+    let mut farm = Farm::new(&["web01"]);
+    farm.ledger = Arc::new(Memory { stop: Some(farm.stop.clone()), ..Memory::default() });
+    let work = r#"[["windows_feature", {"names": ["Web-Server"]}], ["iis_app_pool", {"name": "P"}]]"#;
+    let outcomes = farm.apply(&[("web01", steps(work))]).await;
+    assert_eq!((outcomes[0].status, outcomes[0].changed.len()), (Status::Interrupted, 1));
+    assert_eq!(outcomes[0].reasons, ["interrupted; the rest was not begun"]);
+    assert_eq!(told(&farm).last().map(String::as_str), Some("web01 proof of 1, 0 left"));
+    assert_eq!(farm.writes("web01"), 1);
 }

@@ -286,7 +286,10 @@ mod tests {
         let line = encode(&both, &|_| Ok(SecretValue::new("&1".to_owned()))).unwrap();
         let line = std::str::from_utf8(&line).unwrap();
         // printf '<a b="&amp;1' | sha256sum, | base64
-        assert!(line.contains(r#""sha256":"52766591d1d5b62b12156c6a3a8e4081c8b7eb7b50bdfca2a41a29ad1923086a""#), "{line}");
+        assert!(
+            line.contains(r#""sha256":"52766591d1d5b62b12156c6a3a8e4081c8b7eb7b50bdfca2a41a29ad1923086a""#),
+            "{line}"
+        );
         assert!(line.contains(r#""data":{"base64":"PGEgYj0iJmFtcDsx"}"#), "{line}");
     }
 

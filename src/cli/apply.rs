@@ -31,6 +31,7 @@ Examples:
   farmhand apply site.yml --limit web01 -e app=chat
   farmhand apply site.yml --tags pools --yes     for CI: nobody is asked
   farmhand plan site.yml --out site.plan && farmhand apply site.plan --yes")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Args {
     #[command(flatten)]
     target: Target,

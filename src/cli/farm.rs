@@ -13,8 +13,8 @@ use super::run::Run;
 use super::target::{Right, runtime};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render};
-use crate::engine::{StepWork, 
-    self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, Survey, Work, apply, survey,
+use crate::engine::{
+    self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, StepWork, Survey, Work, apply, survey,
 };
 use crate::inventory::Host;
 use crate::journal::Ledger;
@@ -48,7 +48,7 @@ impl Farm {
             values.push((reference, value));
         }
         let macs = Macs::new(nonce, values, &work.releases, resolve(&right.stores).as_ref());
-        Ok(Farm { macs, work, right, lab, forks })
+        Ok(Farm { right, work, lab, forks, macs })
     }
 
     /// Looks at the steps that need machine keys, as hosts are without those that the store lacks.

@@ -47,9 +47,9 @@ pub fn ensure(
     }
     if purpose == Purpose::Look && !against.is_lab() {
         let failure = Failure::input(format!("the store has no machine key `{first}` yet, so releases have no name"));
-        return Err(failure.hint(format!(
-            "`apply` makes it, or now: farmhand secret generate {first} --as machine-key"
-        )));
+        return Err(
+            failure.hint(format!("`apply` makes it, or now: farmhand secret generate {first} --as machine-key"))
+        );
     }
     for key in &missing {
         if right.stores.ensure(&key.name, Recipe::MachineKey).map_err(Failure::work)? {

@@ -63,7 +63,7 @@ pub fn read(path: &Path) -> Result<Option<PlanFile>, Failure> {
     let Some(text) = read_text(path).ok().flatten().filter(|text| PlanFile::is_one(text)) else { return Ok(None) };
     PlanFile::parse(&text).map(Some).map_err(|error| {
         let failure = Failure::input(format!("{} is a plan file, and {error}", path.display()));
-        failure.hint("make it anew: farmhand plan PLAYBOOK --out FILE")
+        failure.hint("plan anew: farmhand plan PLAYBOOK --out FILE")
     })
 }
 
@@ -74,7 +74,7 @@ pub fn check_sources(path: &Path, file: &PlanFile, farm: &Farm) -> Result<(), Fa
         return Ok(());
     }
     let failure = Failure::input(format!("{} changed since {} was made", changed.join(", "), path.display()));
-    Err(failure.hint(format!("make it anew: farmhand plan {} --out {}", file.asked.playbook, path.display())))
+    Err(failure.hint(format!("plan anew: {}", file.asked.command(&path.display().to_string()))))
 }
 
 /// What keeps the farm from being as it was when a plan was made.
@@ -93,7 +93,7 @@ pub fn moved(path: &Path, file: &PlanFile, moved: &[String]) -> Failure {
         message.push_str(&format!("\n  and {} more", moved.len() - MOST_LINES));
     }
     let failure = Failure::moved(message);
-    let again = format!("plan anew: farmhand plan {} --out {}", file.asked.playbook, path.display());
+    let again = format!("plan anew: {}", file.asked.command(&path.display().to_string()));
     if moved.iter().all(|line| line.ends_with(Shift::DONE)) {
         return failure.hint("all of it is so already: was this plan carried out before?").hint(again);
     }

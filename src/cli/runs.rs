@@ -18,7 +18,7 @@ use crate::journal::{self, Came, JournalError, Kept, Open, Record, Told};
 Examples:
   farmhand runs -i inventory.yml              one line a run
   farmhand runs -i inventory.yml --last       what the last one did, step by step
-  farmhand runs .farmhand/runs/20261121T123456Z-1f2e3d4c.jsonl
+  farmhand runs .farmhand/runs/20261121T123456.789Z-1f2e3d4c.jsonl
   farmhand --lab runs -i playbooks/inventory.yml")]
 pub struct Args {
     /// Journals to tell in full
@@ -83,7 +83,7 @@ fn ending(kept: &Kept) -> String {
     }) else {
         let doubt = Open::of(records(kept)).words();
         let doubt = if doubt.is_empty() { "nothing".to_owned() } else { doubt.join("; ") };
-        return format!("(did not end; in doubt: {doubt})");
+        return format!("(not ended; in doubt: {doubt})");
     };
     let mut words: Vec<String> = Vec::new();
     for host in hosts {

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::chain::{self, Kept};
 use super::{JournalError, Ledger, Open, Record};
@@ -28,8 +28,10 @@ impl RunName {
         getrandom::fill(&mut bytes).map_err(random).map_err(JournalError::write(folder))?;
         let random = u32::from_be_bytes(bytes);
         // A colon cannot be part of a file's name on Windows.
-        let time = utc_text(SystemTime::now()).replace([':', '-'], "");
-        Ok(RunName(folder.join(format!("{time}-{random:08x}.jsonl"))))
+        let now = SystemTime::now();
+        let milliseconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+        let time = utc_text(now).replace([':', '-'], "").replace('Z', "");
+        Ok(RunName(folder.join(format!("{time}.{milliseconds:03}Z-{random:08x}.jsonl"))))
     }
 
     /// The file.

@@ -122,7 +122,6 @@ impl Model {
             payload_missing: self.faults.has(Fault::PayloadMissing),
             host: self.folder.root(),
         })?;
-        self.folder.write_toml(HostFeatures::FILE, HostFeatures::HEADING, &self.features)?;
         if installed.reboot_needed {
             self.computer.pending_reboot.push(SERVICING.to_owned());
             self.folder.write_toml(Computer::FILE, Computer::HEADING, &self.computer)?;
@@ -131,6 +130,8 @@ impl Model {
             stock::install_iis(&self.folder)?;
             self.settle()?;
         }
+        // Last, so that a lab that is killed half way has not installed anything yet.
+        self.folder.write_toml(HostFeatures::FILE, HostFeatures::HEADING, &self.features)?;
         told(&installed)
     }
 

@@ -62,14 +62,13 @@ pub fn install_iis(folder: &Folder) -> Result<(), LabError> {
     if folder.path(APPLICATION_HOST).exists() {
         return Ok(());
     }
-    // IIS writes its file with a byte order mark and with CRLF.
-    folder.write(APPLICATION_HOST, format!("\u{feff}{}", CONFIG.replace('\n', "\r\n")).as_bytes())?;
     let path = folder.path("C/inetpub/logs/LogFiles");
     fs::create_dir_all(&path).map_err(|error| LabError::disk(&path, error))?;
-    if folder.path("C/inetpub/wwwroot").exists() {
-        return Ok(());
+    if !folder.path("C/inetpub/wwwroot").exists() {
+        folder.write("C/inetpub/wwwroot/iisstart.htm", START_PAGE.as_bytes())?;
     }
-    folder.write("C/inetpub/wwwroot/iisstart.htm", START_PAGE.as_bytes())
+    // IIS writes its file with a byte order mark and with CRLF. Last, because it is what tells that all of it is there.
+    folder.write(APPLICATION_HOST, format!("\u{feff}{}", CONFIG.replace('\n', "\r\n")).as_bytes())
 }
 
 /// Makes the host one on which IIS was never installed.

@@ -157,6 +157,26 @@ impl PlanFile {
     }
 }
 
+impl Asked {
+    /// The command that asks for it again, but for the values of variables.
+    pub fn command(&self, out: &str) -> String {
+        let mut words = format!("farmhand {}plan {}", if self.lab { "--lab " } else { "" }, self.playbook);
+        let options = [
+            ("-i", self.inventory.as_slice()),
+            ("--limit", self.limit.as_slice()),
+            ("--tags", &self.tags),
+            ("--skip-tags", &self.skip_tags),
+        ];
+        for (name, values) in options {
+            words.extend(values.iter().map(|value| format!(" {name} {value}")));
+        }
+        if !self.extra_vars.is_empty() {
+            words.push_str(" -e ...");
+        }
+        format!("{words} --out {out}")
+    }
+}
+
 impl SourceDigest {
     /// The digest of a text.
     pub fn new(name: &str, text: &str) -> SourceDigest {

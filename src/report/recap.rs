@@ -25,6 +25,10 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
             Status::Interrupted => style.red("interrupted"),
         };
         let _ = writeln!(text, "{:width$}  {words}", outcome.host);
+        if !outcome.status.is_good() && !outcome.changed.is_empty() {
+            let done: Vec<&str> = outcome.changed.iter().map(|step| step.address.as_str()).collect();
+            let _ = writeln!(text, "{:width$}    changed and proved before that: {}", "", done.join(", "));
+        }
         for reason in &outcome.reasons {
             let _ = writeln!(text, "{:width$}    {reason}", "");
         }

@@ -30,7 +30,9 @@ pub fn grants(pool: &str, writable: bool) -> Vec<Grant> {
 pub fn are(acl: &Acl, pool: &str) -> bool {
     let wanted = grants(pool, false);
     let has = |grant: &Grant| {
-        acl.entries.iter().any(|it| it.sid.eq_ignore_ascii_case(&grant.account) && it.rights == grant.rights && !it.deny)
+        acl.entries
+            .iter()
+            .any(|it| it.sid.eq_ignore_ascii_case(&grant.account) && it.rights == grant.rights && !it.deny)
     };
     !acl.inherits && acl.entries.len() == wanted.len() && wanted.iter().all(has)
 }

@@ -2,12 +2,14 @@
 
 use serde::de::DeserializeOwned;
 
+use super::SecretMacs;
 use crate::hostcall::answer::{
     Accounts, Acl, Certificate, Certificates, FeatureState, Features, FileState, HostFacts, HttpReply, PoolRuntime,
     RunState, Runtime, WasEvent,
 };
-use super::SecretMacs;
-use crate::hostcall::{Answer, Content, Element, ElementPath, FileAt, FileWant, HttpAt, MacForm, Read, Refusal, RefusalCode};
+use crate::hostcall::{
+    Answer, Content, Element, ElementPath, FileAt, FileWant, HttpAt, MacForm, Read, Refusal, RefusalCode,
+};
 use crate::value::{Secret, SecretPart, SecretRef};
 
 /// The answers of one host to one batch of reads.
@@ -131,9 +133,7 @@ impl<'a> Found<'a> {
 
     /// What a site answered to a GET of a path; `None` where nobody did.
     pub fn reply(&self, site: &str, path: &str) -> Option<HttpReply> {
-        let asked = |read: &Read| {
-            matches!(read, Read::Http { at: HttpAt::Site(of), path: what, .. } if of == site && what == path)
-        };
+        let asked = |read: &Read| matches!(read, Read::Http { at: HttpAt::Site(of), path: what, .. } if of == site && what == path);
         self.answer("http", asked).ok().flatten()
     }
 
@@ -148,13 +148,7 @@ impl<'a> Found<'a> {
     }
 
     /// Whether a secret attribute holds a part of the desired secret.
-    pub fn verdict_of_part(
-        &self,
-        content: &Content,
-        desired: &SecretRef,
-        part: SecretPart,
-        form: MacForm,
-    ) -> Verdict {
+    pub fn verdict_of_part(&self, content: &Content, desired: &SecretRef, part: SecretPart, form: MacForm) -> Verdict {
         match content {
             Content::Empty {} => Verdict::Absent,
             Content::Unreadable {} => Verdict::Unreadable,

@@ -86,9 +86,7 @@ impl MachineKey {
 /// Whether a key is one that the server makes for itself.
 fn is_automatic(attribute: Option<&Attribute>, found: &Found) -> bool {
     match attribute {
-        None => true,
-        Some(Attribute { source: Source::Default, .. }) => true,
-        Some(Attribute { content: Content::Empty {}, .. }) => true,
+        None | Some(Attribute { source: Source::Default, .. } | Attribute { content: Content::Empty {}, .. }) => true,
         Some(Attribute { content: Content::Mac(mac), .. }) => {
             AUTOMATIC.iter().any(|text| found.macs().of_text(text, MacForm::Upper) == *mac)
         }

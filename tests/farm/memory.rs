@@ -2,17 +2,20 @@
 
 use std::sync::Mutex;
 
+use farmhand::engine::Stop;
 use farmhand::journal::{JournalError, Ledger, Record};
 
 /// Keeps records in memory, and takes no more than so many.
 pub struct Memory {
     pub records: Mutex<Vec<Record>>,
     pub most: usize,
+    /// Asked to end the run once a first batch is announced.
+    pub stop: Option<Stop>,
 }
 
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { records: Mutex::default(), most: usize::MAX }
+        Memory { records: Mutex::default(), most: usize::MAX, stop: None }
     }
 }
 
@@ -24,6 +27,9 @@ impl Ledger for Memory {
             return Err(JournalError::Write { path: "run.jsonl".into(), source });
         }
         records.push(record.clone());
+        if let (Record::Intent(_), Some(stop)) = (record, &self.stop) {
+            stop.ask();
+        }
         Ok(records.len() as u64)
     }
 }

@@ -71,7 +71,10 @@ impl Farm {
     fn open(&self, work: &Work) -> (Arc<InProcess>, Macs) {
         let nonce = nonce().unwrap();
         let secrets = work.secrets().into_iter().map(|secret| (secret.clone(), value(&secret)));
-        (Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce: nonce.clone() }), Macs::new(nonce, secrets, &work.releases, |secret| Ok(value(secret))))
+        (
+            Arc::new(InProcess { lab: Arc::clone(&self.lab), nonce: nonce.clone() }),
+            Macs::new(nonce, secrets, &work.releases, |secret| Ok(value(secret))),
+        )
     }
 
     pub async fn run(&self, work: &Work) -> Vec<HostOutcome> {
@@ -93,7 +96,10 @@ impl Farm {
 /// One play for these hosts.
 fn work(hosts: &[(&str, Arc<[StepWork]>)]) -> Work {
     let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
-    Work { plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() }], releases: Vec::new() }
+    Work {
+        plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() }],
+        releases: Vec::new(),
+    }
 }
 
 fn value(secret: &SecretRef) -> SecretValue {

@@ -165,7 +165,7 @@ function Get-Code($hresult) {
         '800F(081F|090[67]|0954)' { return 'source_missing' }
         '800700(70|27)' { return 'disk_full' }
         '80070BC[29]' { return 'reboot_pending' }
-        '80070(00[23]|490|534)' { return 'unknown' }
+        '80070(00[23]|490|520|534)' { return 'unknown' }
         default { return 'failed' }
     }
 }
@@ -413,9 +413,7 @@ function Close-Server {
 function Read-IisConfig($ask) {
     $node = Find-Element (Get-Server).GetApplicationHostConfiguration() $ask.at
     if (-not $node) { return $Absent }
-    $found = Read-Element $node $ask.at.section $ask.mac
-    if ($ask.at.location -and -not $node.IsLocallyStored) { $found.token = 'absent' }
-    @{ present = $found }
+    @{ present = (Read-Element $node $ask.at.section $ask.mac) }
 }
 
 # The element at a path; nothing where the path leads to nothing.
@@ -457,7 +455,7 @@ function Read-Element($node, $section, $form) {
     }
     [ordered]@{
         name = $node.ElementTagName.Split('/')[-1]
-        token = Get-Token $own
+        token = Get-Token $node $own
         attributes = $own
         children = $children
         items = $items
@@ -516,7 +514,8 @@ function ConvertTo-Text($schema, $value) {
 }
 
 # As hostcall::Token says it.
-function Get-Token($own) {
+function Get-Token($node, $own) {
+    if (-not $node.IsLocallyStored) { return 'absent' }
     $names = [string[]]@(foreach ($entry in $own.GetEnumerator()) {
         if ($entry.Value.source -eq 'set' -and $entry.Value.content.ContainsKey('value')) { $entry.Key }
     })
@@ -780,8 +779,8 @@ function Get-Target($file) {
 
 function Get-TokenAt($config, $at) {
     $node = Find-Element $config $at
-    if (-not $node -or ($at.location -and -not $node.IsLocallyStored)) { return 'absent' }
-    Get-Token (Read-Attributes $node $at.section 'exact')
+    if (-not $node) { return 'absent' }
+    Get-Token $node (Read-Attributes $node $at.section 'exact')
 }
 
 # A path in words, such as system.applicationHost/sites [Chat] bindings [http *:80:].

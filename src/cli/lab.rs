@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
+use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
 use super::target::{self, InventoryArg};
 use super::{Exit, Failure, Ui};
@@ -19,6 +20,13 @@ use crate::lab::{Fault, Front, Lab};
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+}
+
+impl Args {
+    /// Whether hosts are run.
+    pub fn serves(&self) -> bool {
+        matches!(self.command, Command::Serve { .. })
+    }
 }
 
 #[derive(Subcommand)]
@@ -74,9 +82,9 @@ fn fault_help() -> String {
     format!("Faults:\n{lines}\n\nExamples:\n  farmhand lab break web02 reset_after_write -i playbooks/inventory.yml")
 }
 
-pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
+pub fn run(ui: Ui, args: Args, engine: LabEngine) -> Result<Exit, Failure> {
     match args.command {
-        Command::Serve { inventory, ports } => serve(ui, &inventory, ports),
+        Command::Serve { inventory, ports } => serve(ui, &inventory, ports, engine),
         Command::Reset { inventory } => {
             let folder = lab_farm::folder(&inventory.path());
             Lab::reset(&folder).map_err(Failure::work)?;
@@ -84,13 +92,13 @@ pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Command::Break { host, fault, inventory } => {
-            let farm = open(ui, &inventory)?;
+            let farm = open(ui, &inventory, LabEngine::Lab)?;
             named(&farm, &host)?.break_(fault).map_err(Failure::work)?;
             ui.text(&format!("{host}: {}\n", fault.help()));
             Ok(Exit::Ok)
         }
         Command::Mend { host, fault, inventory } => {
-            let farm = open(ui, &inventory)?;
+            let farm = open(ui, &inventory, LabEngine::Lab)?;
             named(&farm, &host)?.mend(fault).map_err(Failure::work)?;
             ui.text(&format!("{host} is put right\n"));
             Ok(Exit::Ok)
@@ -99,10 +107,10 @@ pub fn run(ui: Ui, args: Args) -> Result<Exit, Failure> {
     }
 }
 
-fn open(ui: Ui, inventory: &InventoryArg) -> Result<LabFarm, Failure> {
+fn open(ui: Ui, inventory: &InventoryArg, engine: LabEngine) -> Result<LabFarm, Failure> {
     let path = inventory.path();
     let hosts = target::hosts_of(ui, &path)?;
-    Ok(LabFarm::open(&lab_farm::folder(&path), &hosts))
+    LabFarm::open(&lab_farm::folder(&path), &hosts, engine)
 }
 
 fn named<'f>(farm: &'f LabFarm, host: &str) -> Result<&'f crate::lab::LabHost, Failure> {
@@ -114,7 +122,7 @@ fn named<'f>(farm: &'f LabFarm, host: &str) -> Result<&'f crate::lab::LabHost, F
 }
 
 fn calls(ui: Ui, inventory: &InventoryArg) -> Result<Exit, Failure> {
-    let farm = open(ui, inventory)?;
+    let farm = open(ui, inventory, LabEngine::Lab)?;
     let mut rows = Vec::new();
     for (name, host) in farm.lab().hosts() {
         rows.push((name.to_owned(), host.counts().map_err(Failure::work)?));
@@ -127,8 +135,8 @@ fn calls(ui: Ui, inventory: &InventoryArg) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports) -> Result<Exit, Failure> {
-    let farm = open(ui, inventory)?;
+fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> Result<Exit, Failure> {
+    let farm = open(ui, inventory, engine)?;
     target::runtime()?.block_on(async {
         let mut running = Vec::new();
         let mut text = String::from("groups:\n  lab:\n    hosts:\n");

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
+use super::Failure;
+use super::lab_engine::LabEngine;
 use crate::engine::{Dialling, Place, Reach};
 use crate::inventory::Host;
+use crate::lab::pwsh::Pwsh;
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
-use crate::lab::{Answers, HostSpec, Lab, LabHost};
+use crate::lab::{HostSpec, Lab, LabHost};
 use crate::secret::Stores;
 use crate::value::{SecretRef, Store};
 
@@ -50,15 +53,17 @@ impl Dialled {
 pub struct LabFarm {
     lab: Arc<Lab>,
     stores: Arc<Stores>,
+    pwsh: Option<Arc<Pwsh>>,
     servers: Arc<Mutex<Servers>>,
 }
 
 impl LabFarm {
     /// The lab beside an inventory.
-    pub fn open(folder: &Path, hosts: &[Arc<Host>]) -> LabFarm {
+    pub fn open(folder: &Path, hosts: &[Arc<Host>], engine: LabEngine) -> Result<LabFarm, Failure> {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
         let stores = Arc::new(Stores::lab(folder));
-        LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, servers: Arc::default() }
+        let pwsh = engine.pwsh()?;
+        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, pwsh, servers: Arc::default() })
     }
 
     /// The hosts.
@@ -68,18 +73,18 @@ impl LabFarm {
 
     /// Starts the server of one host where it is told to listen.
     pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
-        serve(host, name, &self.stores, listen).await
+        serve(host, name, &self.stores, self.pwsh.as_deref(), listen).await
     }
 
     /// How each host is reached: its server starts when it is first dialled.
     pub fn reaches(&self) -> BTreeMap<String, Reach> {
         let reach = |name: &str| {
             let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
-            let (host, own) = (name.to_owned(), Arc::clone(&stores));
+            let (host, own, pwsh) = (name.to_owned(), Arc::clone(&stores), self.pwsh.clone());
             let dial = move || -> Dialling {
-                let (lab, servers, stores, host) =
-                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), host.clone());
-                Box::pin(async move { dial(&lab, &servers, &stores, &host).await })
+                let (lab, servers, stores, pwsh, host) =
+                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), pwsh.clone(), host.clone());
+                Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
             };
             let password = move || own.value(&operator()).map_err(|error| error.to_string());
             Reach {
@@ -93,7 +98,13 @@ impl LabFarm {
 }
 
 /// The address of a host's server, started where it does not run yet.
-async fn dial(lab: &Lab, servers: &Mutex<Servers>, stores: &Stores, name: &str) -> Result<SocketAddr, String> {
+async fn dial(
+    lab: &Lab,
+    servers: &Mutex<Servers>,
+    stores: &Stores,
+    pwsh: Option<&Pwsh>,
+    name: &str,
+) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
     if let Some(known) = servers.get_mut(name) {
         known.commands = known.server.counts().commands;
@@ -103,7 +114,7 @@ async fn dial(lab: &Lab, servers: &Mutex<Servers>, stores: &Stores, name: &str) 
         servers.retain(|_, known| !known.is_over());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve(host.clone(), name, stores, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let server = serve(host.clone(), name, stores, pwsh, SocketAddr::from(([127, 0, 0, 1], 0)));
     let server = server.await.map_err(|error| format!("the lab cannot listen for {name}: {error}"))?;
     let address = server.address();
     servers.insert(name.to_owned(), Dialled { server, commands: 0 });
@@ -112,16 +123,18 @@ async fn dial(lab: &Lab, servers: &Mutex<Servers>, stores: &Stores, name: &str) 
 
 /// Starts the WS-Man server of one lab host.
 async fn serve(
-    host: Arc<dyn Answers>,
+    host: Arc<LabHost>,
     name: &str,
     stores: &Stores,
+    pwsh: Option<&Pwsh>,
     listen: SocketAddr,
 ) -> std::io::Result<WsManServer> {
     let account = |domain: &str| -> std::io::Result<Account> {
         let password = stores.value(&operator()).map_err(std::io::Error::other)?;
         Ok(Account { domain: domain.to_owned(), user: USER.1.to_owned(), password })
     };
-    let settings = Settings { listen, ..Settings::new(&name.to_uppercase()) };
+    let powershell = pwsh.map(|pwsh| pwsh.powershell(&host));
+    let settings = Settings { listen, powershell, ..Settings::new(&name.to_uppercase()) };
     WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0)?, account("")?])), settings).await
 }
 

@@ -7,6 +7,7 @@ mod failure;
 mod farm;
 mod interrupt;
 mod lab;
+mod lab_engine;
 mod lab_farm;
 mod plan;
 mod plan_file;
@@ -22,6 +23,7 @@ mod validate;
 use clap::{Parser, Subcommand};
 
 pub use failure::{Exit, Failure};
+use lab_engine::LabEngine;
 pub use target::Against;
 pub use ui::Ui;
 
@@ -41,6 +43,9 @@ pub struct Cli {
     /// Against the simulated farm: a copy of the inventory's hosts, beside it in .farmhand/lab
     #[arg(long, global = true)]
     lab: bool,
+    /// What answers for the simulated hosts; only with --lab or `lab serve`
+    #[arg(long, global = true, value_enum, value_name = "ENGINE")]
+    lab_engine: Option<LabEngine>,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,6 +75,13 @@ enum Command {
     Agent(agent::Args),
 }
 
+impl Command {
+    /// Whether it runs the lab's hosts without `--lab`.
+    fn serves_lab(&self) -> bool {
+        matches!(self, Command::Lab(args) if args.serves())
+    }
+}
+
 /// Parses the command line, runs the command, tells of a failure, and gives the exit code.
 pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
@@ -82,16 +94,22 @@ pub fn main() -> u8 {
         }
     };
     let ui = Ui::new(cli.json, cli.verbose);
-    let against = if cli.lab { Against::Lab } else { Against::Farm };
+    let engine = cli.lab_engine.unwrap_or_default();
+    let against = if cli.lab { Against::Lab(engine) } else { Against::Farm };
     log_to_stderr(cli.verbose);
     let ended = match cli.command {
+        _ if cli.lab_engine.is_some() && !cli.lab && !cli.command.serves_lab() => {
+            let failure =
+                Failure::input("`--lab-engine` says what answers for the simulated farm, and this is not run there");
+            Err(failure.hint("add `--lab`, or leave out `--lab-engine`"))
+        }
         Command::Validate(args) => validate::run(ui, against, &args),
         Command::Plan(args) => plan::run(ui, against, &args),
         Command::Apply(args) => apply::run(ui, against, &args),
         Command::Audit(args) => audit::run(ui, against, &args),
         Command::Runs(args) => runs::run(ui, against, &args),
         Command::Secret(args) => secret::run(ui, args),
-        Command::Lab(args) => lab::run(ui, args),
+        Command::Lab(args) => lab::run(ui, args, engine),
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
     };

@@ -52,7 +52,7 @@ pub fn write(
     temporary.write_all(file.text().as_bytes()).map_err(failed)?;
     temporary.as_file().sync_all().map_err(failed)?;
     temporary.persist(path).map_err(|error| failed(error.error))?;
-    let lab = if against == Against::Lab { "--lab " } else { "" };
+    let lab = if against == Against::Farm { "" } else { "--lab " };
     ui.text(&format!("\nWritten to {path}; carry it out: farmhand {lab}apply {path}\n", path = path.display()));
     Ok(())
 }

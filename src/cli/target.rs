@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::farm::Farm;
+use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
@@ -41,7 +42,7 @@ pub enum Against {
     /// The inventory's hosts themselves.
     Farm,
     /// Their simulated copies, beside the inventory in `.farmhand/lab`.
-    Lab,
+    Lab(LabEngine),
 }
 
 /// The inventory.
@@ -130,12 +131,10 @@ impl Files {
         let mut sources = Sources::new();
         let Loaded { playbook, mut diagnostics } = load(&mut sources, &request);
         let folder = self.playbook.parent().unwrap_or(Path::new(""));
-        let lab = against == Against::Lab;
+        let lab = matches!(against, Against::Lab(_));
         let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
         if let Some(playbook) = &playbook {
-            diagnostics.extend(missing_secrets(&playbook.secrets, |reference| {
-                against == Against::Lab || stores.exists(reference)
-            }));
+            diagnostics.extend(missing_secrets(&playbook.secrets, |reference| lab || stores.exists(reference)));
         }
         match playbook {
             Some(playbook) if diagnostics.is_empty() => Ok(Right { sources, playbook, stores: Arc::new(stores) }),
@@ -161,7 +160,7 @@ impl Target {
         Asked {
             playbook: playbook.display().to_string(),
             inventory: inventory.inventory.as_ref().map(|path| path.display().to_string()),
-            lab: against == Against::Lab,
+            lab: against != Against::Farm,
             extra_vars: extra_vars.clone(),
             limit: limit.clone(),
             tags: tags.clone(),
@@ -212,13 +211,13 @@ impl Target {
     /// Loads the playbook and makes ready to reach its hosts.
     pub fn open(&self, ui: Ui, against: Against) -> Result<Farm, Failure> {
         let right = self.files.load(ui, against)?;
-        let lab = self.lab(&right, against);
+        let lab = self.lab(&right, against)?;
         Farm::new(right, lab, self.forks)
     }
 
-    fn lab(&self, right: &Right, against: Against) -> Option<LabFarm> {
-        let open = || LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts());
-        (against == Against::Lab).then(open)
+    fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
+        let Against::Lab(engine) = against else { return Ok(None) };
+        LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts(), engine).map(Some)
     }
 }
 
@@ -226,7 +225,7 @@ impl Target {
 pub fn state(inventory: &Path, against: Against) -> PathBuf {
     let lab = lab_farm::folder(inventory);
     match against {
-        Against::Lab => lab,
+        Against::Lab(_) => lab,
         Against::Farm => lab.parent().unwrap_or(Path::new("")).to_owned(),
     }
 }

@@ -215,6 +215,17 @@ impl Directory {
         }
     }
 
+    /// The account behind a name or a SID. What was learned of an account is no way back from its SID.
+    pub fn account_or_sid(&self, computer: &Computer, pools: &[String], name: &str) -> Option<Account> {
+        if !name.starts_with("S-1-") {
+            return self.account(computer, pools, name);
+        }
+        let names = BUILT_IN.iter().map(|(canonical, _, _)| (*canonical).to_owned());
+        let names = names.chain(pools.iter().map(|pool| format!(r"IIS APPPOOL\{pool}")));
+        let names = names.chain(self.accounts.keys().cloned());
+        names.filter_map(|known| self.account(computer, pools, &known)).find(|account| account.sid == name)
+    }
+
     fn listed(&self, name: &str) -> Option<(&String, &Listed)> {
         self.accounts.iter().find(|(known, _)| known.to_lowercase() == name.to_lowercase())
     }
@@ -294,6 +305,19 @@ mod tests {
         ] {
             assert_eq!(name(spelling).as_deref(), expected, "{spelling}");
         }
+    }
+
+    #[test]
+    fn a_sid_leads_back_to_its_name() {
+        let pools = ["Chat".to_owned()];
+        let mut directory = Directory::fresh(true);
+        directory.declare(r"CORP\svc-chat", "x");
+        for name in [r"NT AUTHORITY\SYSTEM", r"IIS APPPOOL\Chat", r"CORP\svc-chat"] {
+            let account = directory.account_or_sid(&computer(), &pools, name).unwrap();
+            assert_eq!(account.name, name);
+            assert_eq!(directory.account_or_sid(&computer(), &pools, &account.sid), Some(account));
+        }
+        assert_eq!(directory.account_or_sid(&computer(), &pools, "S-1-5-21-1"), None);
     }
 
     #[test]

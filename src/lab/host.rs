@@ -10,9 +10,11 @@ use super::computer::Computer;
 use super::faults::{Fault, Faults};
 use super::model::Model;
 use super::versions::Windows;
+use super::windows::WindowsCall;
 use super::{Answers, Folder, LabError, WireFault, stock, utc};
 use crate::hostcall::answer::Certificate;
-use crate::hostcall::{Access, Answer, Batch, Call, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
+use crate::hostcall::write::ConfigFile;
+use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
 
 /// What a new host shall be.
 #[derive(Clone, Debug)]
@@ -180,6 +182,44 @@ impl LabHost {
     pub fn endpoints(&self) -> Result<Vec<super::iis::Endpoint>, Refusal> {
         let _counts = self.lock()?;
         Model::load(&self.folder)?.endpoints()
+    }
+
+    /// The computer's name; empty where its own file is broken.
+    pub(super) fn computer_name(&self) -> String {
+        let known = self.lock().and_then(|_| self.folder.read_toml::<Computer>(Computer::FILE));
+        known.map(|computer| computer.computer).unwrap_or_default()
+    }
+
+    /// Answers what stands in for Windows where PowerShell runs the agent for the host. Changes are counted, each as a
+    /// batch of its own: host calls themselves do not come this way.
+    pub(super) fn windows(&self, call: &WindowsCall) -> Result<Value, LabError> {
+        let mut counts = self.lock()?;
+        self.counted(&mut counts)?;
+        let mut model = Model::load(&self.folder)?;
+        let answer = model.windows(call);
+        let write = match call {
+            WindowsCall::Tell { write } => Some(write.clone()),
+            WindowsCall::Commit { edits } => Some(Write::IisCommit {
+                file: ConfigFile::ApplicationHost {},
+                expect: Vec::new(),
+                edits: edits.clone(),
+            }),
+            _ => None,
+        };
+        if let Some(write) = write {
+            let outcome = match serde_json::from_value(answer["refused"].clone()) {
+                Ok(refusal) => Outcome::Failed(refusal),
+                Err(_) => Outcome::Done(Value::Null),
+            };
+            let batch = Batch { id: 0, nonce: Nonce(String::new()), calls: vec![Call::Tell(write)] };
+            let replies = Replies { id: 0, replies: vec![Reply::Outcome(outcome)] };
+            let logged = call_log::logged(model.computer.utc(), Access::ReadWrite, &batch, &replies);
+            call_log::append(&self.folder, &logged)?;
+            if let Some(counts) = counts.as_mut() {
+                counts.add(&logged);
+            }
+        }
+        Ok(answer)
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Option<Counts>>, LabError> {

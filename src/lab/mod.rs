@@ -23,6 +23,7 @@ mod schema;
 mod stock;
 mod utc;
 mod versions;
+mod windows;
 
 pub use accounts::{Directory, Listed, Standing};
 pub use call_log::{Counts, LoggedBatch};
@@ -37,6 +38,7 @@ pub use front::Front;
 pub use host::{HostSpec, LabHost};
 pub use versions::{Build, Windows};
 
+pub mod pwsh;
 pub mod wsman;
 
 use crate::hostcall::{Access, Batch, Replies};

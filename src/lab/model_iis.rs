@@ -109,13 +109,7 @@ impl Model {
             let text = "the lab commits applicationHost.config alone";
             return Err(refused_plainly(RefusalCode::Unsupported, text));
         }
-        let interference = if self.once(Fault::Moved)? {
-            Interference::Related
-        } else if self.once(Fault::ChangedOnDisk)? {
-            Interference::Unrelated
-        } else {
-            Interference::None
-        };
+        let interference = self.interference()?;
         let mut keys = Keys::load(&self.folder, self.faults.has(Fault::ClonedKeys))?;
         let commit = Commit {
             folder: &self.folder,
@@ -124,13 +118,30 @@ impl Model {
             stores: &Stores::load(&self.folder)?,
             expect,
             edits,
+            history: Some(utc::now(self.computer.clock_skew_seconds)),
         };
         let moved = iis::commit(&commit, &mut keys, interference)?;
+        self.committed()?;
+        Ok(moved)
+    }
+
+    /// Lets WAS begin with what was committed.
+    pub(super) fn committed(&self) -> Result<(), Refusal> {
         self.with_was(|_, runtime| {
             self.keep_busy(runtime);
             Ok(())
-        })?;
-        Ok(moved)
+        })
+    }
+
+    /// What somebody else does while the next commit is made; it happens once.
+    pub(super) fn interference(&mut self) -> Result<Interference, Refusal> {
+        Ok(if self.once(Fault::Moved)? {
+            Interference::Related
+        } else if self.once(Fault::ChangedOnDisk)? {
+            Interference::Unrelated
+        } else {
+            Interference::None
+        })
     }
 
     /// Carries out `iis_control`.
@@ -184,12 +195,7 @@ impl Model {
         at: &ElementPath,
         tell: &dyn Fn(&str) -> Result<Content, Refusal>,
     ) -> Result<Option<Element>, Refusal> {
-        self.has_iis().then_some(()).ok_or_else(no_iis)?;
-        if self.faults.has(Fault::AccessDenied) || !self.computer.administrator {
-            let text =
-                r"Filename: redirection.config Error: Cannot read configuration file due to insufficient permissions";
-            return Err(refused(RefusalCode::Denied, 0x8007_0005, text));
-        }
+        self.may_read_iis()?;
         let section = iis::section(&at.section, &self.features)?;
         let document = self.document()?;
         let http_sys = HttpSys::load(&self.folder)?;
@@ -197,7 +203,19 @@ impl Model {
         Reading { document: &document, build, http_sys: &http_sys, tell }.element(section, at)
     }
 
-    fn document(&self) -> Result<Document, Refusal> {
+    /// Whether IIS is there and lets its configuration be read.
+    pub(super) fn may_read_iis(&self) -> Result<(), Refusal> {
+        self.has_iis().then_some(()).ok_or_else(no_iis)?;
+        if self.faults.has(Fault::AccessDenied) || !self.computer.administrator {
+            let text =
+                r"Filename: redirection.config Error: Cannot read configuration file due to insufficient permissions";
+            return Err(refused(RefusalCode::Denied, 0x8007_0005, text));
+        }
+        Ok(())
+    }
+
+    /// What applicationHost.config holds.
+    pub(super) fn document(&self) -> Result<Document, Refusal> {
         let bytes = self.folder.read(stock::APPLICATION_HOST)?;
         let missing = || {
             let text = "Filename: applicationHost.config Error: Cannot read configuration file";

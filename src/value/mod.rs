@@ -12,6 +12,7 @@ mod iis_text;
 mod secret;
 mod time_of_day;
 mod time_span;
+mod url_path;
 mod utc;
 mod windows_path;
 
@@ -25,5 +26,6 @@ pub(crate) use iis_text::iis_enum;
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
+pub use url_path::UrlPath;
 pub use utc::{unix_seconds, utc_text};
 pub use windows_path::WindowsPath;

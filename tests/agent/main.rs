@@ -7,9 +7,10 @@ mod names;
 mod profile;
 mod rules;
 mod script;
+mod standins;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use names::{Allowed, check};
@@ -78,8 +79,14 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// The profiles, fetched where they are not there yet; `None`, said aloud, where they cannot be had.
+/// The profiles of Windows; `None`, said aloud, where they cannot be had.
 fn profiles() -> Option<Vec<Profile>> {
+    let folder = profile_folder()?;
+    Some(WINDOWS.iter().map(|(name, file)| Profile::open(name, &folder.join(file))).collect())
+}
+
+/// The folder of the profiles, fetched where they are not there yet.
+fn profile_folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/powershell-profiles");
     let fetched = Command::new("bash").arg("tests/agent/profiles").current_dir(env!("CARGO_MANIFEST_DIR")).output();
     if !fetched.as_ref().is_ok_and(|run| run.status.success()) {
@@ -90,7 +97,7 @@ fn profiles() -> Option<Vec<Profile>> {
         );
         return None;
     }
-    Some(WINDOWS.iter().map(|(name, file)| Profile::open(name, &folder.join(file))).collect())
+    Some(folder)
 }
 
 #[test]

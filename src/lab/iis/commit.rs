@@ -1,6 +1,8 @@
 //! One commit: tokens checked, edits made, the file replaced, what it was before kept.
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::edit::{Editing, in_words};
 use super::http_sys::HttpSys;
@@ -12,7 +14,7 @@ use crate::lab::error::{refused, refused_plainly};
 use crate::lab::features::HostFeatures;
 use crate::lab::stock::APPLICATION_HOST;
 use crate::lab::versions::Build;
-use crate::lab::{Folder, LabError, Stores};
+use crate::lab::{Folder, LabError, Stores, utc};
 use crate::xml::Document;
 
 /// How often the same edits are made again on a file that somebody else has changed meanwhile.
@@ -47,6 +49,8 @@ pub struct Commit<'a> {
     pub expect: &'a [Expected],
     /// The edits.
     pub edits: &'a [Edit],
+    /// When the file is kept as it was before; `None` where whoever commits does that.
+    pub history: Option<SystemTime>,
 }
 
 /// Makes a commit. `Some` names the element that is no longer as it was read; nothing is then changed.
@@ -56,43 +60,72 @@ pub struct Commit<'a> {
 pub fn commit(commit: &Commit, keys: &mut Keys, interference: Interference) -> Result<Option<String>, Refusal> {
     let mut interference = interference;
     for _ in 0..ATTEMPTS {
-        let before = commit.folder.read(APPLICATION_HOST)?.unwrap_or_default();
-        let document = parse(&before)?;
-        let http_sys = HttpSys::load(commit.folder)?;
-        if let Some(expected) = commit.moved(&document, &http_sys)? {
-            return Ok(Some(in_words(&expected.at)));
+        match attempt(commit, keys, interference)? {
+            Attempt::Done => return Ok(None),
+            Attempt::Moved(at) => return Ok(Some(at)),
+            Attempt::Overtaken => interference = Interference::None,
         }
-        let mut encrypt = |clear: &str| keys.encrypt(commit.folder, clear);
-        let mut editing = Editing {
-            document,
-            http_sys: http_sys.clone(),
-            build: commit.build,
-            features: commit.features,
-            stores: commit.stores,
-            encrypt: &mut encrypt,
-        };
-        for edit in commit.edits {
-            editing.apply(edit)?;
-        }
-        let after = editing.document.print();
-        let new_http_sys = editing.http_sys;
-        commit.interfere(interference, &before)?;
-        interference = Interference::None;
-        if commit.folder.read(APPLICATION_HOST)?.unwrap_or_default() != before {
-            continue;
-        }
-        if after != before {
-            keep(commit.folder, &before)?;
-            commit.folder.write(APPLICATION_HOST, &after)?;
-        }
-        if new_http_sys != http_sys {
-            new_http_sys.save(commit.folder)?;
-        }
-        return Ok(None);
     }
+    Err(overtaken())
+}
+
+/// What came of one attempt at a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is made.
+    Done,
+    /// This element is no longer as it was read.
+    Moved(String),
+    /// Somebody else changed the file meanwhile.
+    Overtaken,
+}
+
+/// Makes one attempt at a commit. Unless it is done nothing is changed.
+///
+/// # Errors
+/// When IIS would not take an edit, or the disk fails; nothing is then changed.
+pub fn attempt(commit: &Commit, keys: &mut Keys, interference: Interference) -> Result<Attempt, Refusal> {
+    let before = commit.folder.read(APPLICATION_HOST)?.unwrap_or_default();
+    let document = parse(&before)?;
+    let http_sys = HttpSys::load(commit.folder)?;
+    if let Some(expected) = commit.moved(&document, &http_sys)? {
+        return Ok(Attempt::Moved(in_words(&expected.at)));
+    }
+    let mut encrypt = |clear: &str| keys.encrypt(commit.folder, clear);
+    let mut editing = Editing {
+        document,
+        http_sys: http_sys.clone(),
+        build: commit.build,
+        features: commit.features,
+        stores: commit.stores,
+        encrypt: &mut encrypt,
+    };
+    for edit in commit.edits {
+        editing.apply(edit)?;
+    }
+    let after = editing.document.print();
+    let new_http_sys = editing.http_sys;
+    commit.interfere(interference, &before)?;
+    if commit.folder.read(APPLICATION_HOST)?.unwrap_or_default() != before {
+        return Ok(Attempt::Overtaken);
+    }
+    if let Some(utc) = commit.history {
+        keep(commit.folder, &before, utc)?;
+    }
+    if after != before {
+        commit.folder.write(APPLICATION_HOST, &after)?;
+    }
+    if new_http_sys != http_sys {
+        new_http_sys.save(commit.folder)?;
+    }
+    Ok(Attempt::Done)
+}
+
+/// What IIS refuses a commit with when the file is not the one that was read.
+pub fn overtaken() -> Refusal {
     let text = "Filename: applicationHost.config Error: Cannot commit configuration changes because the file has \
                 changed on disk";
-    Err(refused(RefusalCode::Locked, 0x8007_0021, text))
+    refused(RefusalCode::Locked, 0x8007_0021, text)
 }
 
 /// Reads a configuration file.
@@ -197,29 +230,28 @@ impl Commit<'_> {
 }
 
 /// Keeps the file as it was, the last ten generations.
-fn keep(folder: &Folder, before: &[u8]) -> Result<(), Refusal> {
+fn keep(folder: &Folder, before: &[u8], utc: SystemTime) -> Result<(), Refusal> {
+    folder.write(&generation(utc), before)?;
     let history = folder.path(HISTORY);
-    let mut kept: Vec<u32> = Vec::new();
-    if history.is_dir() {
-        for entry in fs::read_dir(&history).map_err(|error| LabError::disk(&history, error))? {
-            let entry = entry.map_err(|error| LabError::disk(&history, error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let number = name.strip_prefix("applicationHost.").and_then(|rest| rest.strip_suffix(".config"));
-            kept.extend(number.and_then(|number| number.parse::<u32>().ok()));
+    let mut kept: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(&history).map_err(|error| LabError::disk(&history, error))? {
+        let entry = entry.map_err(|error| LabError::disk(&history, error))?;
+        if entry.file_name().to_string_lossy().starts_with("applicationHost-") {
+            kept.push(entry.path());
         }
     }
     kept.sort_unstable();
-    let next = kept.last().map_or(1, |last| last + 1);
-    folder.write(&generation(next), before)?;
-    let surplus = (kept.len() + 1).saturating_sub(GENERATIONS);
-    for number in kept.into_iter().take(surplus) {
-        let path = folder.path(&generation(number));
+    let surplus = kept.len().saturating_sub(GENERATIONS);
+    for path in kept.into_iter().take(surplus) {
         fs::remove_file(&path)
             .map_err(|error| refused_plainly(RefusalCode::Failed, LabError::disk(&path, error).to_string()))?;
     }
     Ok(())
 }
 
-fn generation(number: u32) -> String {
-    format!("{HISTORY}/applicationHost.{number:06}.config")
+/// A generation by its time, to a ten-millionth of a second as .NET counts.
+fn generation(utc: SystemTime) -> String {
+    let since = utc.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let whole = utc::text(utc).trim_end_matches('Z').replace(':', "");
+    format!("{HISTORY}/applicationHost-{whole}.{:07}Z.config", since.subsec_nanos() / 100)
 }

@@ -261,7 +261,7 @@ impl Editing<'_> {
                     names.join(", "),
                     given.join(", ")
                 );
-                return Err(refused(RefusalCode::Invalid, 0x8007_00B7, text));
+                return Err(refused(RefusalCode::Failed, 0x8007_00B7, text));
             }
         }
         Ok(())

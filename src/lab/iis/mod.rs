@@ -11,11 +11,12 @@ mod serve;
 mod view;
 mod was;
 
-pub use commit::{Commit, Interference, commit, parse};
+pub use commit::{Attempt, Commit, Interference, attempt, commit, overtaken, parse};
+pub use edit::Editing;
 pub use http_sys::HttpSys;
 pub use keys::{Keys, Unreadable};
 pub use read::{Reading, section};
-pub use runtime::Runtime;
+pub use runtime::{RunningSite, Runtime};
 pub use serve::{Endpoint, Request, Served, endpoints, serve};
 pub use view::Server;
 pub use was::{Was, apply_control};

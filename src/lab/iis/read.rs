@@ -126,6 +126,15 @@ impl<'a> Reading<'a> {
         self.build(section, &at, &name, &written).map(Some)
     }
 
+    /// An item of a collection on which nothing is set; `None` where the version has no such item.
+    ///
+    /// # Errors
+    /// When the schema contradicts itself.
+    pub fn blank(&self, section: &'static Section, at: &str) -> Result<Option<Element>, Refusal> {
+        let name = at.rsplit('/').next().unwrap_or(at);
+        section.element(at, self.build).map(|_| self.build(section, at, name, &Written::default())).transpose()
+    }
+
     fn known_child(&self, section: &Section, at: &str, name: &str) -> Result<(), Refusal> {
         if section.children(at, self.build).contains(&name) {
             return Ok(());

@@ -55,9 +55,12 @@ fn ten_generations_are_kept() {
         fs::read_dir(history).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     assert_eq!(names.len(), 10);
-    assert_eq!(names[0], "applicationHost.000004.config");
-    let last = host.folder().read("C/farmhand/history/applicationHost.000013.config").unwrap().unwrap();
-    assert!(String::from_utf8(last).unwrap().contains(r#"queueLength="2011""#));
+    // By time, as .NET's format `o` has it without colons, so that names sort as they were made.
+    assert!(names[0].starts_with("applicationHost-20") && names[0].ends_with("Z.config"), "{names:?}");
+    for (name, length) in names.iter().zip(2002..) {
+        let kept = host.folder().read(&format!("C/farmhand/history/{name}")).unwrap().unwrap();
+        assert!(String::from_utf8(kept).unwrap().contains(&format!(r#"queueLength="{length}""#)), "{name}");
+    }
 }
 
 #[test]

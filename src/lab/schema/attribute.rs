@@ -68,6 +68,22 @@ pub enum Kind {
     Timespan,
 }
 
+impl Kind {
+    /// The type's name in the schema files of IIS.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::Bool => "bool",
+            Kind::Uint => "uint",
+            Kind::Int => "int",
+            Kind::Int64 => "int64",
+            Kind::Enum => "enum",
+            Kind::Flags => "flags",
+            Kind::Timespan => "timeSpan",
+        }
+    }
+}
+
 /// Attributes that are secret whatever their schema says: parts of names in lower case.
 const SECRET_NAMES: &[&str] = &["password", "connectionstring"];
 const SECRET_KEYS: &[&str] = &["validationkey", "decryptionkey"];
@@ -77,6 +93,11 @@ impl AttributeSchema {
     pub fn default(&self, build: Build) -> &str {
         let mut later = self.later.iter().rev().filter(|later| later.since <= build);
         later.find_map(|later| later.default.as_deref()).unwrap_or(&self.default)
+    }
+
+    /// The names of its values, in the schema's order.
+    pub fn words(&self) -> &[String] {
+        &self.values
     }
 
     /// Whether its value is told by MAC alone.

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
+use super::faults::Faults;
 use super::process::{Input, Output, Taken};
+use crate::agent::framing::Lines;
+use crate::hostcall::{Batch, Call};
+use crate::lab::{Answers, WireFault};
 
 /// Makes the command that runs a PowerShell script, given the script's text.
 #[derive(Clone)]
@@ -19,8 +23,21 @@ impl std::fmt::Debug for PowerShell {
     }
 }
 
+/// What the wire is to show around a change.
+pub(super) struct Wire {
+    /// The host.
+    pub host: Arc<dyn Answers>,
+    /// Which of its faults have been shown.
+    pub faults: Arc<Faults>,
+}
+
 /// Runs a command until it ends, and gives its exit code. It is killed when this is given up.
-pub(super) async fn run(mut command: Command, input: mpsc::UnboundedReceiver<Input>, output: Arc<Output>) -> i32 {
+pub(super) async fn run(
+    mut command: Command,
+    wire: Wire,
+    input: mpsc::UnboundedReceiver<Input>,
+    output: Arc<Output>,
+) -> i32 {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = match command.spawn() {
         Ok(child) => child,
@@ -30,7 +47,13 @@ pub(super) async fn run(mut command: Command, input: mpsc::UnboundedReceiver<Inp
         }
     };
     let stdin = child.stdin.take();
-    let stdout = copy(child.stdout.take(), |bytes| output.write(bytes));
+    let answered = Notify::new();
+    let stdout = copy(child.stdout.take(), |bytes| {
+        output.write(bytes);
+        if bytes.contains(&b'\n') {
+            answered.notify_waiters();
+        }
+    });
     let stderr = copy(child.stderr.take(), |bytes| output.complain(bytes));
     let ended = async {
         tokio::join!(stdout, stderr);
@@ -38,13 +61,23 @@ pub(super) async fn run(mut command: Command, input: mpsc::UnboundedReceiver<Inp
     };
     tokio::select! {
         code = ended => code,
-        () = feed(stdin, input) => unreachable!("input is waited for as long as the process lives"),
+        () = feed(stdin, &wire, &answered, input) => unreachable!("input is waited for as long as the process lives"),
     }
 }
 
-async fn feed(mut stdin: Option<ChildStdin>, mut input: mpsc::UnboundedReceiver<Input>) {
+async fn feed(
+    mut stdin: Option<ChildStdin>,
+    wire: &Wire,
+    answered: &Notify,
+    mut input: mpsc::UnboundedReceiver<Input>,
+) {
+    let mut lines = Lines::default();
     while let Some(Input { bytes, end, taken }) = input.recv().await {
-        if let Some(pipe) = stdin.as_mut() {
+        lines.push(&bytes);
+        let changes = std::iter::from_fn(|| lines.next_line()).fold(false, |any, line| any | is_change(&line));
+        let fault = if changes { wire.faults.take_reset(wire.host.as_ref()) } else { None };
+        let answer = answered.notified();
+        if let Some(pipe) = stdin.as_mut().filter(|_| fault != Some(WireFault::ResetBeforeWrite)) {
             // A process that no longer reads ends soon, and its exit code tells.
             let _ = pipe.write_all(&bytes).await;
             let _ = pipe.flush().await;
@@ -52,9 +85,18 @@ async fn feed(mut stdin: Option<ChildStdin>, mut input: mpsc::UnboundedReceiver<
         if end {
             stdin = None;
         }
-        let _ = taken.send(Taken::Normally);
+        if fault == Some(WireFault::ResetAfterWrite) {
+            answer.await;
+        }
+        let _ = taken.send(if fault.is_some() { Taken::Reset } else { Taken::Normally });
     }
     std::future::pending::<()>().await;
+}
+
+/// Whether a line asks an agent for a change.
+fn is_change(line: &[u8]) -> bool {
+    let batch = line.starts_with(b"{").then(|| serde_json::from_slice::<Batch>(line));
+    batch.is_some_and(|batch| batch.is_ok_and(|batch| batch.calls.iter().any(|call| matches!(call, Call::Tell(_)))))
 }
 
 async fn copy(stream: Option<impl AsyncRead + Unpin>, write: impl Fn(&[u8])) {

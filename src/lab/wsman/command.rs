@@ -26,7 +26,8 @@ pub(super) fn start(service: &Service, user: &str, line: &str) -> Process {
     match (program(line), &service.settings.powershell) {
         (Program::PowerShell(script), Some(powershell)) if script.contains("$input") => {
             let command = (powershell.0)(&script);
-            Process::start(|input, output| child::run(command, input, output))
+            let wire = child::Wire { host: Arc::clone(&service.host), faults: Arc::clone(&service.faults) };
+            Process::start(|input, output| child::run(command, wire, input, output))
         }
         (Program::PowerShell(script), None) if script.contains("$input") => {
             let agent = AgentProgram {

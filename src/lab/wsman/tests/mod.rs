@@ -315,3 +315,32 @@ async fn a_real_process_can_run_the_agent() {
     assert_eq!((received.exit_code, transport.stderr()), (Some(5), &b"two\n"[..]));
     transport.close().await.unwrap();
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_change_for_a_real_process_meets_a_reset_too() {
+    let batch = Batch { id: 1, nonce: Nonce("00".repeat(32)), calls: vec![Call::Tell(Write::Reboot)] };
+    let change = serde_json::to_string(&batch).unwrap() + "\n";
+    for (fault, carried_out) in [(WireFault::ResetBeforeWrite, ""), (WireFault::ResetAfterWrite, change.as_str())] {
+        let folder = tempfile::tempdir().unwrap();
+        let given = folder.path().join("given");
+        let place = given.clone();
+        let rig = Rig::new(|settings| {
+            settings.powershell = Some(super::PowerShell(Arc::new(move |_| {
+                let mut command = tokio::process::Command::new("sh");
+                let body = r#"while IFS= read -r line; do printf '%s\n' "$line" >> "$GIVEN"; echo done; done"#;
+                command.args(["-c", body]).env("GIVEN", &place);
+                command
+            })));
+        })
+        .await;
+        let mut transport = rig.transport();
+        transport.start(&crate::agent::command_line()).await.unwrap();
+        transport.send(b"first\n", false).await.unwrap();
+        assert_eq!(transport.receive(Duration::from_secs(5)).await.unwrap().stdout, b"done\n");
+        *rig.host.fault.lock().unwrap() = Some(fault);
+        let error = transport.send(change.as_bytes(), false).await;
+        assert!(error.is_err(), "{fault:?}");
+        assert_eq!(std::fs::read_to_string(&given).unwrap(), format!("first\n{carried_out}"), "{fault:?}");
+    }
+}

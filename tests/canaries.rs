@@ -188,7 +188,10 @@ fn no_secret_is_told() {
     mine.expect(0, "audit site.yml --json");
     mine.expect(0, "lab break web01 cloned_keys");
     mine.expect(2, "audit site.yml -vvvv");
-    mine.expect(0, "apply site.yml --yes -vvvv");
+    mine.expect(0, "plan site.yml --out site.plan -vvvv");
+    mine.expect(0, "apply site.plan --yes -vvvv");
+    mine.expect(14, "apply site.plan --yes -vvvv");
+    mine.expect(0, "runs --last -vvvv");
     mine.expect(0, "lab calls --json");
     mine.expect(0, "secret list --json");
     let wrong = mine.canaries.hatch("wrong connection");

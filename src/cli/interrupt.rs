@@ -2,10 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::progress::Progress;
 use super::run::Run;
 use super::{Exit, Ui};
+
+/// How soon after a signal the same one is its echo and no second wish.
+const ECHO: Duration = Duration::from_millis(250);
 
 /// Watches for Ctrl-C, and SIGTERM on Unix, as long as the runtime lives.
 ///
@@ -14,7 +18,8 @@ use super::{Exit, Ui};
 pub fn watch(ui: Ui, run: Arc<Run>, progress: Progress) -> io::Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
-        signals.next().await;
+        let first = signals.next().await;
+        let told = Instant::now();
         if run.is_asking() {
             end_at_once(ui, &run, &progress);
         }
@@ -25,7 +30,8 @@ pub fn watch(ui: Ui, run: Arc<Run>, progress: Progress) -> io::Result<()> {
             sent => format!("; waiting for what was sent to {}", sent.join("; ")),
         };
         progress.say(ui, &format!("interrupted: nothing new is begun{waiting}; once more ends at once"));
-        signals.next().await;
+        // Who runs this program may pass on a signal that the terminal has sent already.
+        while signals.next().await == first && told.elapsed() < ECHO {}
         end_at_once(ui, &run, &progress);
     });
     Ok(())
@@ -50,6 +56,13 @@ fn end_at_once(ui: Ui, run: &Run, progress: &Progress) -> ! {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
+/// Which signal asked for the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Interrupt,
+    Terminate,
+}
+
 /// The signals that ask a process to end.
 #[cfg(unix)]
 struct Signals {
@@ -64,10 +77,10 @@ impl Signals {
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Wish::Interrupt,
+            _ = self.terminate.recv() => Wish::Terminate,
         }
     }
 }
@@ -85,10 +98,10 @@ impl Signals {
         Ok(Signals { interrupt: tokio::signal::windows::ctrl_c()?, terminate: tokio::signal::windows::ctrl_break()? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Wish::Interrupt,
+            _ = self.terminate.recv() => Wish::Terminate,
         }
     }
 }

@@ -69,6 +69,9 @@ pub async fn apply<D: Door>(
     let shared = Arc::new(Shared { door, macs, options, logons: Logons::default(), plays });
     let mut runs = look_at_all(work, &shared).await;
     if shared.options.stop.is_asked() {
+        for run in runs.iter_mut().filter(|run| run.differs()) {
+            run.leave_alone(INTERRUPTED);
+        }
         return end(runs).await;
     }
     let surveys: Vec<Survey> = runs.iter_mut().map(HostRun::lend_survey).collect();

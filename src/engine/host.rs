@@ -133,6 +133,11 @@ impl<D: Door> HostRun<D> {
         self.looked.as_ref().is_ok_and(|looked| looked.troubles.iter().any(conflict))
     }
 
+    /// Whether the host was looked at and is not as desired.
+    pub(super) fn differs(&self) -> bool {
+        self.looked.as_ref().is_ok_and(|looked| !looked.is_quiet())
+    }
+
     /// Whether something went wrong on this host.
     pub(super) fn has_failed_changing(&self) -> bool {
         !self.outcome.status.is_good()

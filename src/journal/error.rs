@@ -9,12 +9,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// The disk would not have it.
-    #[error("the journal {path} cannot be written: {source}")]
+    #[error("the journal {path} cannot be written: {error}")]
     Write {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A record before could not be written, so what is on disk may end anywhere.
     #[error("the journal {path} cannot be written: it failed before")]
@@ -26,12 +26,12 @@ pub enum JournalError {
     #[error("the journal was not begun, which is a fault of farmhand")]
     NotBegun,
     /// It cannot be read.
-    #[error("the journal {path} cannot be read: {source}")]
+    #[error("the journal {path} cannot be read: {error}")]
     Read {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// It is not as it was written.
     #[error("{path}:{line}: the journal was damaged or altered: {why}")]
@@ -48,11 +48,11 @@ pub enum JournalError {
 impl JournalError {
     pub(super) fn write(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
         let path = path.to_owned();
-        move |source| JournalError::Write { path, source }
+        move |error| JournalError::Write { path, error }
     }
 
     pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
         let path = path.to_owned();
-        move |source| JournalError::Read { path, source }
+        move |error| JournalError::Read { path, error }
     }
 }

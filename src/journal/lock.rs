@@ -40,12 +40,12 @@ pub enum LockError {
         holder: Option<Box<Holder>>,
     },
     /// The disk would not have it.
-    #[error("{path} cannot be locked: {source}")]
+    #[error("{path} cannot be locked: {error}")]
     Disk {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -62,7 +62,7 @@ pub struct Locks {
 pub fn lock(folder: &Path, hosts: &[String], holder: &Holder) -> Result<Locks, LockError> {
     let disk = |path: &Path| {
         let path = path.to_owned();
-        move |source| LockError::Disk { path, source }
+        move |error| LockError::Disk { path, error }
     };
     fs::create_dir_all(folder).map_err(disk(folder))?;
     let mut locks = Locks { held: Vec::new() };

@@ -11,6 +11,7 @@ use crate::engine::Survey;
 use crate::hostcall::{Edit, Write};
 use crate::plan::{Action, PlannedStep, Stage};
 use crate::resource::Disturbance;
+use crate::value::Change;
 
 /// How differences are told: as what will be done, or as what is not as it shall be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +135,7 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
     let head = style.signed(sign, &format!("{sign} {name}"));
     let _ = writeln!(text, "  {head}{}  {}", style.yellow(disturbs), style.dim(&step.place));
     // The name stands in the address already.
-    let changes = || step.changes.0.iter().filter(|change| change.property != "name");
+    let changes = || step.changes.0.iter().filter(|change| !is_address(step, change));
     let width = changes().map(|change| change.property.len()).max().unwrap_or(0);
     for change in changes() {
         let shown = shown(change);
@@ -146,6 +147,13 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
             let _ = writeln!(text, "          {}", style.signed(sign, line));
         }
     }
+}
+
+/// Whether a property does no more than name the object, as the address does.
+fn is_address(step: &PlannedStep, change: &Change) -> bool {
+    let object = step.address.splitn(3, '/').nth(2).unwrap_or_default();
+    let names = ["name", "site", "path"].contains(&change.property.as_str());
+    names && change.desired.as_str().is_some_and(|text| object.starts_with(text) || object.ends_with(text))
 }
 
 /// A write as lines, for those who want to see the edits themselves. Secrets are references here.

@@ -23,8 +23,8 @@ impl Ledger for Memory {
     fn write(&self, record: &Record) -> Result<u64, JournalError> {
         let mut records = self.records.lock().unwrap();
         if records.len() >= self.most {
-            let source = std::io::Error::other("no space left on device");
-            return Err(JournalError::Write { path: "run.jsonl".into(), source });
+            let error = std::io::Error::other("no space left on device");
+            return Err(JournalError::Write { path: "run.jsonl".into(), error });
         }
         records.push(record.clone());
         if let (Record::Intent(_), Some(stop)) = (record, &self.stop) {

@@ -23,6 +23,8 @@ pub(super) struct Conversation {
     last_id: u32,
     /// Whether the agent has said hello.
     greeted: bool,
+    /// Whether the agent has its writing part.
+    writes: bool,
     /// Whether nothing went wrong yet. It is off while an exchange is under way, so that one given up half way counts
     /// as having gone wrong.
     sound: bool,
@@ -60,6 +62,7 @@ impl Conversation {
             lines,
             last_id: 0,
             greeted: false,
+            writes: false,
             sound: true,
             unsettled: false,
         };
@@ -142,14 +145,14 @@ impl Conversation {
             self.lines = Lines::default();
         }
         let opens = at_end || !self.greeted;
-        let payload = if opens {
-            let mut payload = Zeroizing::new(Vec::with_capacity(agent::text().len() + line.len() + 256));
-            payload.extend_from_slice(&framing::preamble(self.access)?);
-            payload.extend_from_slice(line);
-            payload
-        } else {
-            line.clone()
-        };
+        let preamble = if opens { framing::preamble(self.access)? } else { Vec::new() };
+        let brings_writer = mutates && self.access == Access::ReadWrite && (at_end || !self.writes);
+        let writer = if brings_writer { framing::writer()? } else { Zeroizing::default() };
+        let mut payload = Zeroizing::new(Vec::with_capacity(preamble.len() + writer.len() + line.len()));
+        for part in [&preamble, &*writer, &**line] {
+            payload.extend_from_slice(part);
+        }
+        self.writes |= brings_writer;
         if let Err(failure) = self.transport.send(&payload, at_end).await {
             return Err(Miss::Error(if mutates && failure.arrived {
                 self.unknown(&failure.error)
@@ -228,6 +231,7 @@ impl Conversation {
             return Err(self.nonsense("it took the session for one of the other kind"));
         }
         self.greeted = true;
+        self.transport.agent_answered();
         Ok(true)
     }
 

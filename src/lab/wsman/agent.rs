@@ -170,3 +170,44 @@ fn reply(host: &dyn Answers, access: Access, writes: bool, batch: &Batch) -> Rep
     });
     Replies { id: batch.id, replies: replies.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::framing;
+    use crate::hostcall::Nonce;
+    use crate::lab::{HostSpec, LabHost};
+    use std::time::Duration;
+
+    /// What comes back for a session's input: the last line of output, or what is complained of.
+    async fn talk(access: Access, lines: &[Vec<u8>]) -> (String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let host: Arc<dyn Answers> = Arc::new(LabHost::create(folder.path(), HostSpec::new("web01", "2019")).unwrap());
+        let program =
+            AgentProgram { host, faults: Arc::new(Faults::default()), input_at_end: false, otherwise: Box::new(|_| 0) };
+        let bytes = [framing::preamble(access).unwrap(), lines.concat()].concat();
+        let process = super::super::process::Process::start(move |input, output| program.run(input, output));
+        process.feed(bytes, true).unwrap().await.ok();
+        let output = process.output().fetch(usize::MAX, Duration::from_secs(10)).await.unwrap();
+        let last = String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().to_owned();
+        (last, String::from_utf8(output.stderr).unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_changed_without_the_writing_part() {
+        let write = Write::folder(r"C:\farmhand\x".to_owned());
+        let batch = Batch { id: 1, nonce: Nonce("00".repeat(32)), calls: vec![Call::Tell(write)] };
+        let batch = framing::encode(&batch, &framing::no_secrets).unwrap().to_vec();
+        let writer = framing::writer().unwrap().to_vec();
+        let altered = String::from_utf8(writer.clone()).unwrap().replacen("Done", "done", 1).into_bytes();
+        let check = |(said, complaint): (String, String), part: &str, expected: &str| {
+            let text = if part == "stdout" { said } else { complaint };
+            assert!(text.contains(expected), "{expected}: {text}");
+        };
+        check(talk(Access::ReadWrite, &[writer.clone(), batch.clone()]).await, "stdout", "\"done\"");
+        check(talk(Access::ReadWrite, std::slice::from_ref(&batch)).await, "stdout", "unsupported");
+        check(talk(Access::ReadWrite, &[altered, batch.clone()]).await, "stderr", "not the writing part");
+        check(talk(Access::ReadOnly, &[writer, batch.clone()]).await, "stderr", "not the writing part");
+        check(talk(Access::ReadOnly, &[batch]).await, "stdout", "read_only");
+    }
+}

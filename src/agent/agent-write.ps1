@@ -79,7 +79,7 @@ function Write-Tree($tell) {
 
 # The names in a tree, in lower case, and whether each is that of a folder.
 function Get-Known($tell) {
-    $known = @{}
+    $known = New-Index
     $paths = @(foreach ($folder in $tell.except) { "$folder\" })
     foreach ($file in $tell.files) {
         $name = $file.path.ToLowerInvariant()
@@ -188,8 +188,9 @@ function Complete-Tree($tell, $known, $path) {
 # Removes what a tree does not name.
 function Remove-Surplus($folder, $known, $except) {
     $entries = Get-Entries $folder
-    foreach ($name in $entries.Keys) {
-        $entry = $entries[$name]
+    foreach ($pair in $entries.GetEnumerator()) {
+        $name = $pair.Key
+        $entry = $pair.Value
         $named = $known.ContainsKey($name) -and $known[$name] -eq ($entry -is [IO.DirectoryInfo])
         if ($named -or (Test-Below $name $except)) { continue }
         $entry.Refresh()
@@ -264,7 +265,9 @@ function Write-Acl($tell) {
     }
     if (-not (Test-Folder $path)) { Stop-Call 'unknown' "$path is no folder" '0x80070002' }
     [IO.Directory]::SetAccessControl($path, $acl)
-    foreach ($entry in (Get-Entries $path).Values) {
+    $entries = Get-Entries $path
+    foreach ($pair in $entries.GetEnumerator()) {
+        $entry = $pair.Value
         if ($entry.Attributes -band [IO.FileAttributes]::ReparsePoint) { continue }
         $own = $entry.GetAccessControl()
         $rules = $own.GetAccessRules($true, $false, [Security.Principal.SecurityIdentifier])

@@ -630,9 +630,14 @@ function Test-Folder($path) {
     }
 }
 
+# Things by name, each letter for itself. What it holds is got at by methods: a file may be called keys or count.
+function New-Index {
+    New-Object Collections.Hashtable([StringComparer]::Ordinal)
+}
+
 # All that is below a folder, by its path there in lower case. Links are not followed.
 function Get-Entries($folder) {
-    $found = @{}
+    $found = New-Index
     $root = New-Object IO.DirectoryInfo($folder)
     if (-not $root.Exists) { return $found }
     $waiting = New-Object Collections.Stack
@@ -651,9 +656,9 @@ function Get-Entries($folder) {
 # As hostcall::answer::Tree says it.
 function Get-Tree($folder, $except) {
     $entries = Get-Entries $folder
-    $lines = [string[]]@(foreach ($name in $entries.Keys) {
-        if ($entries[$name] -is [IO.FileInfo] -and -not (Test-Below $name $except)) {
-            "$name|$($entries[$name].Length)`n"
+    $lines = [string[]]@(foreach ($pair in $entries.GetEnumerator()) {
+        if ($pair.Value -is [IO.FileInfo] -and -not (Test-Below $pair.Key $except)) {
+            "$($pair.Key)|$($pair.Value.Length)`n"
         }
     })
     [Array]::Sort($lines, [StringComparer]::Ordinal)

@@ -184,6 +184,7 @@ impl Resource for IisSite {
         if matches!(self.state, Some(SiteState::Started | SiteState::Stopped)) && self.auto_start.is_none() {
             claims.push(Claim { object: object.clone(), property: "auto_start".to_owned() });
         }
+        claims.extend(self.path.as_ref().map(|_| super::iis_application::folder_claim(&self.name, "/")));
         let places = self.bindings.iter().flatten().filter_map(Binding::place);
         claims.extend(places.map(|(protocol, endpoint)| Claim {
             object: format!("binding {protocol} {endpoint}"),

@@ -149,6 +149,7 @@ fn check_object_name(name: &str, problems: &mut Problems) {
 
 kinds! {
     iis_app_pool::IisAppPool,
+    iis_application::IisApplication,
     iis_site::IisSite,
     windows_feature::WindowsFeature,
 }

@@ -11,6 +11,7 @@ mod iis_text;
 mod secret;
 mod time_of_day;
 mod time_span;
+mod url_path;
 mod windows_path;
 
 pub use account_name::AccountName;
@@ -22,4 +23,5 @@ pub(crate) use iis_text::iis_enum;
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
+pub use url_path::UrlPath;
 pub use windows_path::WindowsPath;

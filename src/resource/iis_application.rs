@@ -87,7 +87,7 @@ impl IisApplication {
         } else {
             let below = self.path.as_str().replace('/', "\\");
             let folder = format!("%SystemDrive%\\farmhand\\sites\\{}{below}", self.site);
-            writes.add(Phase::Files, Write::PutTree { path: folder.clone() });
+            writes.add(Phase::Files, Write::folder(folder.clone()));
             folder
         };
         let mut attributes = vec![plain("path", self.path.as_str())];

@@ -1,7 +1,11 @@
-# The agent: answers host calls on Windows PowerShell 3.0 to 5.1.
+# The agent's reading part: answers host calls that change nothing, on Windows PowerShell 3.0 to 5.1.
 #
 # The same bytes go to every host; comments and indentation are stripped on the way. The bootstrap collects the text
 # from its input, runs it once, and then calls Receive-AgentLine for each further line, which it holds in $line.
+#
+# Nothing here changes a host. What does is the writing part, agent-write.ps1: it is sent as data, to a session that may
+# write, before its first call that does. It runs only if it is the very text whose digest stands below; the bootstrap
+# then runs what $Agent.Code holds.
 #
 # Secrets. PowerShell's module logging (event 4103) records the arguments of commands, piped objects included, and an
 # error message may quote a value. So a line, and whatever a `plain` in it holds, is given to .NET methods and
@@ -13,12 +17,15 @@
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
-# Besides: Access, Hello, Mac, Secrets, Wrote and Server of the batch at hand, Tokens and Next of the line at hand.
+# Besides: Access, Code, Hello, Mac, Secrets, Wrote and Server of the batch at hand, Tokens and Next of the line.
 $Agent = @{
     Culture = (Get-Culture).Name
     Utf8 = (New-Object Text.UTF8Encoding($false))
     Config = "$env:windir\System32\inetsrv\config"
     Library = "$env:windir\System32\inetsrv\Microsoft.Web.Administration.dll"
+    Pieces = (New-Object Text.StringBuilder)
+    # Of the writing part as it is sent; put in where this text is made ready to be sent.
+    Writer = '0000000000000000000000000000000000000000000000000000000000000000'
 }
 [Threading.Thread]::CurrentThread.CurrentCulture = [Globalization.CultureInfo]::InvariantCulture
 
@@ -30,30 +37,39 @@ $Reads = @{
     files = 'Read-Files'
     certificates = 'Read-Certificates'
     accounts = 'Read-Accounts'
+    acl = 'Read-Acl'
     http = 'Read-Http'
 }
-$Writes = @{
-    install_features = 'Write-Features'
-    reboot = 'Write-Reboot'
-    iis_commit = 'Write-IisCommit'
-    iis_control = 'Write-IisControl'
-    put_tree = 'Write-Tree'
-    test_logon = 'Write-LogonTest'
-}
+$Writes = @{}
 $Absent = @{ absent = @{} }
 $Done = @{ done = $null }
 
 # --- the protocol ---
 
-# Takes the line in $line: the hello first, then batches. A line that is no JSON ends the agent without a word,
-# since words could quote it.
+# Takes the line in $line: the hello first, then batches. A long message comes as lines that start with a plus sign,
+# and its last with an equals sign. A line that is no JSON ends the agent without a word, since words could quote it.
 function Receive-AgentLine {
     try {
+        if ($line -clike '[+=]*') {
+            [void]$Agent.Pieces.Append($line, 1, $line.Length - 1)
+            if ($line -clike '+*') { return }
+            $line = $Agent.Pieces.ToString()
+            $Agent.Pieces.Length = 0
+        }
         $message = Read-Line
-        if ($Agent.Access) { Invoke-Batch $message } else { Set-Hello $message }
+        if (-not $Agent.Access) { Set-Hello $message }
+        elseif ($message.ContainsKey('writer')) { Set-Writer $message }
+        else { Invoke-Batch $message }
     } catch {
         exit 3
     }
+}
+
+# The writing part is for the bootstrap to run, in a session that may write, and if it is the one that belongs here.
+function Set-Writer($message) {
+    if ($Agent.Access -cne 'read_write') { exit 5 }
+    if ((Get-Sha256 $Agent.Utf8.GetBytes($message.writer)) -cne $Agent.Writer) { exit 6 }
+    $Agent.Code = [ScriptBlock]::Create($message.writer)
 }
 
 function Set-Hello($message) {
@@ -79,7 +95,7 @@ function Invoke-Batch($batch) {
                 continue
             }
             if (-not $outcome.ContainsKey('done')) { $outcome = @{ skipped = @{} } } else {
-                if (-not $mutex -and $Agent.Access -ceq 'read_write') { $mutex = Lock-Host }
+                if (-not $mutex -and $Writes.Count) { $mutex = Lock-Host }
                 $outcome = Invoke-Write $call.tell $mutex
             }
             $replies += @{ outcome = $outcome }
@@ -95,18 +111,6 @@ function Invoke-Batch($batch) {
     $stream.Flush()
 }
 
-# Holds the host for the length of a mutating batch. Gives the mutex, or the refusal.
-function Lock-Host {
-    try {
-        $mutex = New-Object Threading.Mutex($false, 'Global\farmhand')
-        try { $held = $mutex.WaitOne(60000) } catch [Threading.AbandonedMutexException] { $held = $true }
-        if ($held) { return $mutex }
-        Stop-Call 'locked' 'another farmhand is changing this host'
-    } catch {
-        ConvertTo-Refusal $_
-    }
-}
-
 function Invoke-Read($ask) {
     try {
         if (-not $Reads.ContainsKey($ask.read)) { Stop-Call 'unsupported' 'no such read' }
@@ -119,8 +123,8 @@ function Invoke-Read($ask) {
 function Invoke-Write($tell, $mutex) {
     try {
         if ($Agent.Access -cne 'read_write') { Stop-Call 'read_only' 'this session may only read' }
-        if ($mutex -isnot [Threading.Mutex]) { return @{ failed = $mutex } }
         if (-not $Writes.ContainsKey($tell.write)) { Stop-Call 'unsupported' 'no such write' }
+        if ($mutex -isnot [Threading.Mutex]) { return @{ failed = $mutex } }
         $Agent.Wrote = $true
         & $Writes[$tell.write] $tell
     } catch {
@@ -357,38 +361,6 @@ function Read-Features($ask) {
     @{ present = $states }
 }
 
-function Write-Features($tell) {
-    $options = @{ Name = $tell.names.ToArray(); IncludeManagementTools = $tell.management_tools }
-    if ($tell.source.Count) { $options.Source = $tell.source.ToArray() }
-    $problems = @()
-    $result = Install-WindowsFeature @options -ErrorAction SilentlyContinue -ErrorVariable problems
-    $features = @()
-    $messages = @()
-    foreach ($feature in $result.FeatureResult) {
-        if ($feature.Success) { $features += "$($feature.Name)" }
-        foreach ($message in $feature.Message) { $messages += "$($message.Text)" }
-    }
-    if (-not $result.Success) { Stop-Features $problems $messages }
-    $reboot = "$($result.RestartNeeded)" -ne 'No'
-    @{ done = @{ reboot_needed = $reboot; features = $features; messages = $messages } }
-}
-
-# Servicing tells its HRESULT in its words alone.
-function Stop-Features($problems, $messages) {
-    $messages += @($problems | ForEach-Object { $_.Exception.GetBaseException().Message })
-    $text = $messages -join ' '
-    $hresult = [regex]::Match($text, '(?i)0x8[0-9a-f]{7}').Value.ToUpperInvariant().Replace('X', 'x')
-    $code = Get-Code $hresult
-    if ("$($problems | ForEach-Object { $_.FullyQualifiedErrorId })" -like '*NameDoesNotExist*') { $code = 'unknown' }
-    elseif ((Get-PendingReboot) -contains 'component_servicing') { $code = 'reboot_pending' }
-    Stop-Call $code "nothing was installed: $text" $hresult
-}
-
-function Write-Reboot {
-    Restart-Computer -Force
-    $Done
-}
-
 # --- IIS ---
 
 function Test-Iis {
@@ -411,9 +383,17 @@ function Close-Server {
 }
 
 function Read-IisConfig($ask) {
-    $node = Find-Element (Get-Server).GetApplicationHostConfiguration() $ask.at
+    $config = Get-Config $ask.at.app
+    if (-not $config) { return $Absent }
+    $node = Find-Element $config $ask.at
     if (-not $node) { return $Absent }
     @{ present = (Read-Element $node $ask.at.section $ask.mac) }
+}
+
+# applicationHost.config, or what holds for an application; nothing where there is no such application.
+function Get-Config($app) {
+    if (-not $app) { return (Get-Server).GetApplicationHostConfiguration() }
+    if (Get-FilePath @{ app = $app }) { (Get-Server).GetWebConfiguration($app.site, $app.path) }
 }
 
 # The element at a path; nothing where the path leads to nothing.
@@ -604,14 +584,15 @@ function Get-WasEvents($pools) {
 function Read-Files($ask) {
     $path = Get-FilePath $ask.at
     if (-not $path) { return $Absent }
-    try {
-        $folder = [bool]([IO.File]::GetAttributes($path) -band [IO.FileAttributes]::Directory)
-    } catch [IO.FileNotFoundException], [IO.DirectoryNotFoundException] {
-        return $Absent
-    }
+    $folder = Test-Folder $path
+    if ($null -eq $folder) { return $Absent }
     $state = @{ folder = $folder; length_bytes = 0 }
     $state.modified_utc = ConvertTo-Utc ([IO.File]::GetLastWriteTimeUtc($path))
-    if ($folder) { return @{ present = $state } }
+    if ($folder) {
+        if ($ask.want.tree) { $state.tree = Get-Tree $path $ask.want.tree.except }
+        if ($ask.want -eq 'names') { $state.names = Get-Names $path }
+        return @{ present = $state }
+    }
     $stream = [IO.File]::Open($path, 'Open', 'Read', 'ReadWrite, Delete')
     try {
         $state.length_bytes = $stream.Length
@@ -627,18 +608,105 @@ function Read-Files($ask) {
     @{ present = $state }
 }
 
+# The path of a file, by itself or below the folder of an application or virtual directory.
 function Get-FilePath($at) {
     if ($at.path) { return Expand-Path $at.path }
     $site = (Get-Server).Sites[$at.app.site]
     if (-not $site) { return }
-    $app = $site.Applications[$at.app.path]
-    if (-not $app) { return }
-    [IO.Path]::Combine((Expand-Path $app.VirtualDirectories['/'].PhysicalPath), $at.app.file)
+    foreach ($app in $site.Applications) {
+        foreach ($folder in $app.VirtualDirectories) {
+            if (($app.Path + $folder.Path).Trim('/') -ne $at.app.path.Trim('/')) { continue }
+            return [IO.Path]::Combine((Expand-Path $folder.PhysicalPath), "$($at.app.file)")
+        }
+    }
 }
 
-function Write-Tree($tell) {
-    [void][IO.Directory]::CreateDirectory((Expand-Path $tell.path))
-    $Done
+# Whether a path is that of a folder; nothing where nothing is there.
+function Test-Folder($path) {
+    try {
+        [bool]([IO.File]::GetAttributes($path) -band [IO.FileAttributes]::Directory)
+    } catch [IO.FileNotFoundException], [IO.DirectoryNotFoundException] {
+        return
+    }
+}
+
+# Things by name, each letter for itself. What it holds is got at by methods: a file may be called keys or count.
+function New-Index {
+    New-Object Collections.Hashtable([StringComparer]::Ordinal)
+}
+
+# All that is below a folder, by its path there in lower case. Links are not followed.
+function Get-Entries($folder) {
+    $found = New-Index
+    $root = New-Object IO.DirectoryInfo($folder)
+    if (-not $root.Exists) { return $found }
+    $waiting = New-Object Collections.Stack
+    $waiting.Push($root)
+    while ($waiting.Count) {
+        foreach ($entry in $waiting.Pop().GetFileSystemInfos()) {
+            $name = $entry.FullName.Substring($root.FullName.Length).TrimStart('\')
+            $found[$name.ToLowerInvariant()] = $entry
+            $link = $entry.Attributes -band [IO.FileAttributes]::ReparsePoint
+            if ($entry -is [IO.DirectoryInfo] -and -not $link) { $waiting.Push($entry) }
+        }
+    }
+    $found
+}
+
+# As hostcall::answer::Tree says it.
+function Get-Tree($folder, $except) {
+    $entries = Get-Entries $folder
+    $lines = [string[]]@(foreach ($pair in $entries.GetEnumerator()) {
+        if ($pair.Value -is [IO.FileInfo] -and -not (Test-Below $pair.Key $except)) {
+            "$($pair.Key)|$($pair.Value.Length)`n"
+        }
+    })
+    [Array]::Sort($lines, [StringComparer]::Ordinal)
+    $text = -join $lines
+    @{ files = $lines.Length; digest = (Get-Sha256 $Agent.Utf8.GetBytes($text)) }
+}
+
+# Whether a path in lower case is one of some others, or below it.
+function Test-Below($name, $folders) {
+    foreach ($folder in $folders) {
+        $above = $folder.ToLowerInvariant()
+        if ($name -ceq $above -or $name.StartsWith("$above\", [StringComparison]::Ordinal)) { return $true }
+    }
+    $false
+}
+
+function Get-Names($folder) {
+    $entries = (New-Object IO.DirectoryInfo($folder)).GetFileSystemInfos()
+    $names = [string[]]@(foreach ($entry in $entries) { $entry.Name })
+    [Array]::Sort($names, [StringComparer]::Ordinal)
+    , $names
+}
+
+function Read-Acl($ask) {
+    $path = Expand-Path $ask.path
+    $folder = Test-Folder $path
+    if ($null -eq $folder) { return $Absent }
+    $acl = if ($folder) { [IO.Directory]::GetAccessControl($path) } else { [IO.File]::GetAccessControl($path) }
+    $entries = @()
+    foreach ($rule in $acl.GetAccessRules($true, $true, [Security.Principal.SecurityIdentifier])) {
+        $entries += @{
+            sid = $rule.IdentityReference.Value
+            rights = Get-Rights $rule.FileSystemRights
+            deny = ("$($rule.AccessControlType)" -eq 'Deny')
+            inherited = $rule.IsInherited
+        }
+    }
+    @{ present = @{ inherits = (-not $acl.AreAccessRulesProtected); entries = $entries } }
+}
+
+# The usual sums, each with Synchronize, which .NET adds.
+function Get-Rights($rights) {
+    switch ([int]$rights) {
+        0x1200A9 { return 'read' }
+        0x1301BF { return 'modify' }
+        0x1F01FF { return 'full' }
+        default { return 'other' }
+    }
 }
 
 # --- certificates, accounts, http ---
@@ -707,15 +775,35 @@ function Get-Account($name) {
     }
 }
 
+# Where a request goes and what it calls the site: a port of this computer, or a site's first binding, http before
+# https. Nothing where there is no such site or binding.
+function Get-Endpoint($at) {
+    if ($at.port) { return @{ url = "http://127.0.0.1:$($at.port.port)"; name = $at.port.host } }
+    $site = (Get-Server).Sites[$at.site]
+    foreach ($scheme in 'http', 'https') {
+        foreach ($binding in $site.Bindings) {
+            if ($binding.Protocol -ne $scheme) { continue }
+            $parts = [regex]::Match($binding.BindingInformation, '^(.*):(\d+):(.*)$').Groups
+            $address = $parts[1].Value
+            if ($address -in '', '*', '0.0.0.0') { $address = '127.0.0.1' }
+            return @{ url = "${scheme}://${address}:$($parts[2].Value)"; name = $parts[3].Value }
+        }
+    }
+}
+
 function Read-Http($ask) {
-    $at = $ask.at.port
-    $request = [Net.WebRequest]::CreateHttp("http://127.0.0.1:$($at.port)$($ask.path)")
+    $endpoint = Get-Endpoint $ask.at
+    if (-not $endpoint) { return $Absent }
+    [Net.ServicePointManager]::SecurityProtocol = 'Tls, Tls11, Tls12'
+    $request = [Net.WebRequest]::CreateHttp("$($endpoint.url)$($ask.path)")
     $request.Method = $ask.verb.ToUpperInvariant()
     $request.AllowAutoRedirect = $false
     $request.Proxy = $null
     $request.KeepAlive = $false
     $request.Timeout = 60000
-    if ($at.host) { $request.Host = $at.host }
+    # It is this computer that answers, whatever name its certificate is for.
+    $request.ServerCertificateValidationCallback = { $true }
+    if ($endpoint.name) { $request.Host = $endpoint.name }
     try {
         $reply = $request.GetResponse()
     } catch {
@@ -732,186 +820,4 @@ function Read-Http($ask) {
     } finally {
         $reply.Close()
     }
-}
-
-# --- iis_commit and iis_control ---
-
-# Tokens, edits, commit. Where the file changed on the way, the same again on the new file, at most 5 times.
-function Write-IisCommit($tell) {
-    $shared = Get-SharedFolder
-    if ($shared) { Stop-Call 'shared_configuration' "IIS shares its configuration from $shared" }
-    try {
-        for ($try = 1; ; $try++) {
-            Close-Server
-            $target = Get-Target $tell.file
-            $before = [IO.File]::GetLastWriteTimeUtc($target.file)
-            foreach ($expected in $tell.expect) {
-                if ((Get-TokenAt $target.config $expected.at) -cne $expected.token) {
-                    return @{ moved = @{ at = (Format-Path $expected.at) } }
-                }
-            }
-            foreach ($edit in $tell.edits) { Set-Edit $target.config $edit }
-            Save-History $target
-            try {
-                (Get-Server).CommitChanges()
-                return $Done
-            } catch {
-                $shut = $_.Exception.GetBaseException().HResult -eq 0x80070020
-                if ($try -ge 5 -or (-not $shut -and $before -eq [IO.File]::GetLastWriteTimeUtc($target.file))) { throw }
-                Start-Sleep -Milliseconds 200
-            }
-        }
-    } finally {
-        Close-Server
-    }
-}
-
-function Get-Target($file) {
-    if ($file.ContainsKey('application_host')) {
-        $path = "$($Agent.Config)\applicationHost.config"
-        return @{ config = (Get-Server).GetApplicationHostConfiguration(); file = $path; name = 'applicationHost' }
-    }
-    $at = $file.web_config
-    $path = Get-FilePath @{ app = @{ site = $at.site; path = $at.path; file = 'web.config' } }
-    if (-not $path) { Stop-Call 'unknown' "IIS has no application $($at.site)$($at.path)" }
-    $name = 'web-' + (Get-Sha256 $Agent.Utf8.GetBytes($path.ToLowerInvariant())).Substring(0, 12)
-    @{ config = (Get-Server).GetWebConfiguration($at.site, $at.path); file = $path; name = $name }
-}
-
-function Get-TokenAt($config, $at) {
-    $node = Find-Element $config $at
-    if (-not $node) { return 'absent' }
-    Get-Token $node (Read-Attributes $node $at.section 'exact')
-}
-
-# A path in words, such as system.applicationHost/sites [Chat] bindings [http *:80:].
-function Format-Path($at) {
-    $words = @($at.section)
-    if ($at.location) { $words += "(location $($at.location))" }
-    foreach ($step in $at.steps) {
-        $words += if ($step.child) { $step.child } else { "[$($step.item.Values -join ' ')]" }
-    }
-    $words -join ' '
-}
-
-function Set-Edit($config, $edit) {
-    $at = $edit.at
-    $node = Find-Element $config $at
-    if (-not $node) { Stop-Call 'unknown' "there is no $(Format-Path $at)" '0x80070490' }
-    switch ($edit.edit) {
-        'set' { Set-Attribute $node $at.section $edit.attribute $edit.value }
-        'clear' { $node.GetAttribute($edit.attribute).Delete() }
-        'add' {
-            $list = $node.GetCollection()
-            $new = $list.CreateElement($edit.element)
-            foreach ($pair in $edit.attributes) { Set-Attribute $new $at.section $pair[0] $pair[1] }
-            [void]$list.Add($new)
-        }
-        'remove' {
-            $above = $at.Clone()
-            $above.steps = $at.steps.GetRange(0, $at.steps.Count - 1)
-            $list = (Find-Element $config $above).GetCollection()
-            $list.Remove($node)
-        }
-        'certificate' { Set-Certificate $at $edit }
-        default { Stop-Call 'unsupported' 'no such edit' }
-    }
-}
-
-# $text is a hashtable, and its `plain` goes to IIS alone.
-function Set-Attribute($node, $section, $name, $text) {
-    $schema = $node.GetAttribute($name).Schema
-    $plain = $text.plain
-    if ($null -eq $plain) { Stop-Call 'invalid' "no text came for $name" }
-    if ($plain -and (Test-Secret $schema $section)) { [void]$Agent.Secrets.Add($plain) }
-    switch -Regex ($schema.Type) {
-        '^bool$' { $node.SetAttributeValue($name, [bool]::Parse($plain)) }
-        '^timeSpan$' { $node.SetAttributeValue($name, [TimeSpan]::Parse($plain)) }
-        '^u?int' { $node.SetAttributeValue($name, [long]::Parse($plain)) }
-        default { $node.SetAttributeValue($name, $plain) }
-    }
-}
-
-# The certificate of a binding is kept by http.sys; IIS assigns it when it commits.
-function Set-Certificate($at, $edit) {
-    $site = (Get-Server).Sites[$at.steps[0].item.name]
-    $key = $at.steps[2].item
-    foreach ($binding in $site.Bindings) {
-        $same = $binding.Protocol -eq $key.protocol -and $binding.BindingInformation -eq $key.bindingInformation
-        if (-not $same) { continue }
-        $binding.CertificateHash = ConvertFrom-Hex $edit.thumbprint
-        $binding.CertificateStoreName = $edit.store
-        return
-    }
-    Stop-Call 'unknown' "there is no $(Format-Path $at)"
-}
-
-# Keeps the file as it was, for administrators and SYSTEM alone, ten generations.
-function Save-History($target) {
-    if (-not [IO.File]::Exists($target.file)) { return }
-    $folder = "$env:SystemDrive\farmhand\history"
-    if (-not [IO.Directory]::Exists($folder)) {
-        [void][IO.Directory]::CreateDirectory($folder)
-        $acl = New-Object Security.AccessControl.DirectorySecurity
-        $acl.SetSecurityDescriptorSddlForm('O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
-        Set-Acl -LiteralPath $folder -AclObject $acl
-    }
-    $now = [DateTime]::UtcNow.ToString('o').Replace(':', '')
-    [IO.File]::Copy($target.file, "$folder\$($target.name)-$now.config")
-    $kept = [IO.Directory]::GetFiles($folder, "$($target.name)-*.config")
-    [Array]::Sort($kept, [StringComparer]::Ordinal)
-    for ($index = 0; $index -lt $kept.Length - 10; $index++) { [IO.File]::Delete($kept[$index]) }
-}
-
-# What is so already is done.
-function Write-IisControl($tell) {
-    $pool = $tell.target.ContainsKey('pool')
-    $name = if ($pool) { $tell.target.pool } else { $tell.target.site }
-    $item = if ($pool) { (Get-Server).ApplicationPools[$name] } else { (Get-Server).Sites[$name] }
-    if (-not $item) { Stop-Call 'unknown' "IIS has no pool or site $name" '0x80070490' }
-    for ($wait = 0; $wait -lt 60; $wait++) {
-        $state = Get-State $item
-        if ($state -in 'started', 'stopped' -or -not (Test-Was)) { break }
-        Start-Sleep -Milliseconds 500
-    }
-    if ($tell.action -eq 'recycle' -and -not $pool) { Stop-Call 'failed' 'a site has no worker processes' }
-    if ($tell.action -eq 'recycle' -and $state -eq 'started') { [void]$item.Recycle() }
-    if ($tell.action -eq 'start' -and $state -ne 'started') { [void]$item.Start() }
-    if ($tell.action -eq 'stop' -and $state -ne 'stopped') { [void]$item.Stop() }
-    $Done
-}
-
-# --- test_logon ---
-
-# One bind with the password: to the domain by LDAP (signed and sealed), or to this computer for an account of its own.
-# A directory says why it refused as `data XXX` in its diagnostic, XXX the Win32 code in hexadecimal.
-function Write-LogonTest($tell) {
-    $domain, $user = $tell.account.Split('\', 2)
-    if (-not $user) { Stop-Call 'unknown' "$($tell.account) is not DOMAIN\user" }
-    $path = "LDAP://$domain"
-    if ($domain -in '.', $env:COMPUTERNAME) { $path = "WinNT://$env:COMPUTERNAME,computer" }
-    if (-not $tell.password.plain) { Stop-Call 'invalid' 'no password came with the test' }
-    [void]$Agent.Secrets.Add($tell.password.plain)
-    $entry = New-Object DirectoryServices.DirectoryEntry($path)
-    try {
-        $entry.AuthenticationType = 'Secure, Signing, Sealing'
-        $entry.Username = "$domain\$user"
-        $entry.Password = $tell.password.plain
-        $entry.RefreshCache()
-        $Done
-    } catch {
-        Stop-Logon $_
-    } finally {
-        $entry.Dispose()
-    }
-}
-
-function Stop-Logon($record) {
-    $cause = $record.Exception.GetBaseException()
-    $code = $cause.HResult -band 0xFFFF
-    $data = [regex]::Match("$($cause.ExtendedErrorMessage)", ' data ([0-9a-f]+)').Groups[1].Value
-    if ($data -and $data -ne '0') { $code = [Convert]::ToInt32($data, 16) }
-    $refused = 1326, 1327, 1328, 1329, 1330, 1331, 1385, 1793, 1907, 1909
-    if ($code -in $refused) { Stop-Call 'logon' $cause.Message ('0x8007{0:X4}' -f $code) }
-    throw $record
 }

@@ -1,7 +1,8 @@
 //! Lines to and from an agent.
 //!
 //! Every line is JSON in ASCII, ended by LF: everything else is escaped, because the host decodes its input with
-//! whatever code page the console has.
+//! whatever code page the console has. For the same reason bytes go as Base64, although the way to a process is good
+//! for any bytes. A long message goes as several lines: `+` and a piece, and so on, at last `=` and the last piece.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +15,13 @@ use crate::hostcall::{Access, Batch, Hello, SecretFile};
 use crate::value::{SecretRef, SecretText, SecretTextError, SecretValue};
 
 /// The longest line towards a host, LF included: each is one string in the agent's memory.
-/// A release's list of files is the longest there is, some 150 bytes a file.
-pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
+pub const MAX_LINE_BYTES: usize = 256 * 1024;
+
+/// How much of a long message a line takes, besides its mark and its end.
+const PIECE_BYTES: usize = MAX_LINE_BYTES - 2;
+
+/// The longest message: as long as several lines. A release's list of files is the longest there is, some 150 bytes a file.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest line from a host that is waited for.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -36,7 +42,7 @@ pub enum EncodeError {
     },
     /// The line would be too long.
     #[error(
-        "the batch takes {bytes} bytes on the wire and {MAX_LINE_BYTES} is the most; spread the play's steps over two plays"
+        "the batch takes {bytes} bytes on the wire and {MAX_MESSAGE_BYTES} is the most; spread the play's steps over two plays"
     )]
     TooLong {
         /// Its length.
@@ -59,7 +65,18 @@ pub fn preamble(access: Access) -> Result<Vec<u8>, EncodeError> {
     Ok([text().as_bytes(), END_LINE.as_bytes(), b"\n", &line.finish()?].concat())
 }
 
-/// The line of a batch. Each reference to a secret is replaced by `{"plain":"<its value>"}` here and nowhere earlier.
+/// What brings the agent its writing part.
+///
+/// # Errors
+///
+/// Those of [`EncodeError`]; none in practice.
+pub fn writer() -> Result<Zeroizing<Vec<u8>>, EncodeError> {
+    let mut line = Line::default();
+    line.value(&serde_json::json!({ "writer": super::writer() }), &no_secrets)?;
+    line.finish()
+}
+
+/// The lines of a batch. Each reference to a secret is replaced by `{"plain":"<its value>"}` here and nowhere earlier.
 ///
 /// # Errors
 ///
@@ -168,10 +185,22 @@ impl Line {
 
     fn finish(mut self) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
         self.push(b"\n");
-        if self.0.len() > MAX_LINE_BYTES {
-            return Err(EncodeError::TooLong { bytes: self.0.len() });
+        let bytes = self.0.len();
+        if bytes <= MAX_LINE_BYTES {
+            return Ok(self.0);
         }
-        Ok(self.0)
+        if bytes > MAX_MESSAGE_BYTES {
+            return Err(EncodeError::TooLong { bytes });
+        }
+        let mut lines = Zeroizing::new(Vec::with_capacity(bytes + 2 * bytes.div_ceil(PIECE_BYTES)));
+        let pieces = self.0[..bytes - 1].chunks(PIECE_BYTES);
+        let last = pieces.len() - 1;
+        for (index, piece) in pieces.enumerate() {
+            lines.push(if index == last { b'=' } else { b'+' });
+            lines.extend_from_slice(piece);
+            lines.push(b'\n');
+        }
+        Ok(lines)
     }
 }
 
@@ -204,6 +233,29 @@ fn secret_file(value: &Value) -> Option<SecretFile> {
 fn bytes(file: &SecretFile, secrets: &Resolver<'_>) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
     let error = |error: SecretTextError| EncodeError::Secret { name: error.secret.name, why: error.why };
     file.secret_file.bytes(|reference| secrets(reference)).map_err(error)
+}
+
+/// Messages put together from the lines to an agent.
+#[derive(Debug, Default)]
+pub struct Messages {
+    pieces: Vec<u8>,
+}
+
+impl Messages {
+    /// Takes a line without its end; gives the message that is whole with it.
+    pub fn line(&mut self, line: Vec<u8>) -> Option<Vec<u8>> {
+        match line.first() {
+            Some(b'+') => {
+                self.pieces.extend_from_slice(&line[1..]);
+                None
+            }
+            Some(b'=') => {
+                self.pieces.extend_from_slice(&line[1..]);
+                Some(std::mem::take(&mut self.pieces))
+            }
+            _ => Some(line),
+        }
+    }
 }
 
 /// Lines put together from output that arrives in pieces of any size.
@@ -300,8 +352,23 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_longest_length() {
-        let names = vec!["x".repeat(MAX_LINE_BYTES)];
+    fn a_long_message_is_several_lines() {
+        for length in [10, MAX_LINE_BYTES, 3 * MAX_LINE_BYTES] {
+            let batch = batch(Call::Ask(Read::Features { names: vec!["x".repeat(length)] }));
+            let bytes = encode(&batch, &no_secrets).unwrap();
+            let (mut lines, mut messages) = (Lines::default(), Messages::default());
+            lines.push(&bytes);
+            let lines: Vec<Vec<u8>> = std::iter::from_fn(|| lines.next_line()).collect();
+            assert!(lines.iter().all(|line| line.len() < MAX_LINE_BYTES), "{length}");
+            let whole: Vec<Vec<u8>> = lines.into_iter().filter_map(|line| messages.line(line)).collect();
+            assert_eq!(whole.len(), 1);
+            assert_eq!(serde_json::from_slice::<Batch>(&whole[0]).unwrap(), batch);
+        }
+    }
+
+    #[test]
+    fn a_message_has_a_longest_length() {
+        let names = vec!["x".repeat(MAX_MESSAGE_BYTES)];
         let error = encode(&batch(Call::Ask(Read::Features { names })), &no_secrets).unwrap_err();
         assert!(matches!(error, EncodeError::TooLong { .. }));
     }

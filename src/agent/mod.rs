@@ -2,6 +2,10 @@
 //!
 //! The agent is text that never varies. It is started by a bootstrap on the command line and arrives through standard
 //! input, followed by data: a hello and batches, one line each.
+//!
+//! It has two parts. The reading part is what every session gets. The writing part, without which nothing on a host can
+//! be changed, is sent to a session that may write, and with its first batch that does: a host that is only looked at
+//! never has it. The reading part knows its digest and runs nothing else.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -22,11 +26,17 @@ pub const PROTOCOL: u32 = 1;
 const POWERSHELL: &str = "%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe -NoProfile -NonInteractive \
                           -ExecutionPolicy Bypass -EncodedCommand ";
 
-static TEXT: LazyLock<String> = LazyLock::new(|| strip(include_str!("agent.ps1")));
+/// What stands in `agent.ps1` for the digest of the writing part.
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+static TEXT: LazyLock<String> =
+    LazyLock::new(|| strip(include_str!("agent.ps1")).replacen(NO_DIGEST, writer_sha256(), 1));
+static WRITER: LazyLock<String> = LazyLock::new(|| strip(include_str!("agent-write.ps1")));
+static WRITER_SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(WRITER.as_bytes())));
 static BOOTSTRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("bootstrap.ps1")));
 static SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(TEXT.as_bytes())));
 
-/// The agent's text as it travels: ASCII lines ended by LF, without comments and indentation.
+/// The text of the reading part as it travels: ASCII lines ended by LF, without comments and indentation.
 pub fn text() -> &'static str {
     &TEXT
 }
@@ -34,6 +44,16 @@ pub fn text() -> &'static str {
 /// SHA-256 of [`text`] in lower-case hexadecimal.
 pub fn sha256() -> &'static str {
     &SHA256
+}
+
+/// The text of the writing part as it travels.
+pub fn writer() -> &'static str {
+    &WRITER
+}
+
+/// SHA-256 of [`writer`] in lower-case hexadecimal.
+pub fn writer_sha256() -> &'static str {
+    &WRITER_SHA256
 }
 
 /// The command line that starts the agent on a host: PowerShell with the bootstrap as UTF-16LE in base64.
@@ -85,6 +105,17 @@ mod tests {
         assert!(text().is_ascii());
         assert!(text().lines().all(|line| line != END_LINE));
         assert_eq!(sha256().len(), 64);
+    }
+
+    #[test]
+    fn the_reading_part_knows_the_writing_part_and_has_nothing_of_it() {
+        assert!(writer().is_ascii());
+        assert_eq!(text().matches(writer_sha256()).count(), 1);
+        assert!(!text().contains(NO_DIGEST));
+        for changing in ["CommitChanges", "Install-WindowsFeature", "Restart-Computer", "SetAccessControl", ".Delete("]
+        {
+            assert!(writer().contains(changing) && !text().contains(changing), "{changing}");
+        }
     }
 
     #[test]

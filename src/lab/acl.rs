@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, LabError, drive, files, tree};
+use super::{Folder, LabError, drive, files, tree_names};
 use crate::hostcall::answer::{Acl, AclEntry, AclRights};
 
 /// What a drive of a fresh Windows Server hands down: SYSTEM and Administrators all, Users read, and to create files
@@ -74,7 +74,7 @@ impl Acls {
     /// Forgets a path that is removed, with all below it.
     pub fn forget(&mut self, path: &str) {
         let path = key(path);
-        self.acls.retain(|known, _| !tree::is_below(known, &path));
+        self.acls.retain(|known, _| !tree_names::is_below(known, &path));
     }
 }
 

@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use super::error::refused_plainly;
-use super::{drive, tree, utc};
+use super::{drive, tree, tree_names, utc};
 use crate::hostcall::answer::{FileState, Tree};
 use crate::hostcall::{FileWant, Nonce, Refusal, RefusalCode};
 
@@ -63,7 +63,7 @@ fn tree_of(folder: &Path, except: &[String]) -> io::Result<Tree> {
     let except: Vec<String> = except.iter().map(|path| fold(path)).collect();
     let mut lines: Vec<(Vec<u16>, String)> = tree::listing(folder)?
         .into_iter()
-        .filter(|(name, entry)| !entry.folder && !except.iter().any(|above| tree::is_below(name, above)))
+        .filter(|(name, entry)| !entry.folder && !except.iter().any(|above| tree_names::is_below(name, above)))
         .map(|(name, entry)| format!("{name}|{}\n", entry.bytes))
         .map(|line| (line.encode_utf16().collect(), line))
         .collect();

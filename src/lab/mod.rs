@@ -25,6 +25,7 @@ mod model_iis;
 mod schema;
 mod stock;
 mod tree;
+mod tree_names;
 mod utc;
 mod versions;
 mod windows;

@@ -23,9 +23,6 @@ impl Model {
         let request = match at {
             HttpAt::Port { port, host } => Request { verb, ..Request::get(*port, host, path) },
             HttpAt::Site(name) => {
-                if !self.has_iis() {
-                    return Ok(None);
-                }
                 let server = self.server()?;
                 let bindings = server.site(name).map(|site| site.bindings.as_slice()).unwrap_or_default();
                 let plain = bindings.iter().find(|binding| !binding.secure);

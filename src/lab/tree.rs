@@ -3,7 +3,7 @@
 //! What is on its way lies beside the folder, in `PATH.partial`, under the names that it will have. A file there is
 //! whole when its digest says so; one that is shorter is the beginning of an upload that broke off.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,18 +13,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 use super::error::{refused, refused_plainly};
+use super::tree_names::{Names, check_name};
 use super::{drive, files};
 use crate::hostcall::answer::{Lacking, TreePut};
 use crate::hostcall::{FileData, Refusal, RefusalCode, TreeFile};
 
 /// What the staging folder's name ends with.
-const PARTIAL: &str = ".partial";
+pub const PARTIAL: &str = ".partial";
 /// How much is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// The longest path that Windows takes without further ado (`MAX_PATH` with its final zero).
-const MAX_PATH: usize = 259;
-/// Names of devices, which no file can have, whatever follows a dot.
-const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
 /// Names of folders below which things are removed.
 const OURS: &[&str] = &["farmhand", "releases"];
 
@@ -124,63 +121,6 @@ pub fn check_ours(path: &str) -> Result<(), Refusal> {
     }
     let text = format!("'{path}' is not below a folder named farmhand or releases, and nothing else is removed");
     Err(refused_plainly(RefusalCode::Invalid, text))
-}
-
-/// The names in a tree, checked; all in lower case.
-struct Names {
-    files: Vec<String>,
-    known: HashSet<String>,
-    /// The folders that the files and what is left alone need.
-    folders: HashSet<String>,
-    except: Vec<String>,
-}
-
-impl Names {
-    fn of(wanted: &TreeWanted) -> Result<Names, Refusal> {
-        let mut names = Names { files: Vec::new(), known: HashSet::new(), folders: HashSet::new(), except: Vec::new() };
-        for path in wanted.except {
-            check_name(path)?;
-            names.add_folders(&format!("{}\\", files::fold(path)));
-            names.except.push(files::fold(path));
-        }
-        for file in wanted.files {
-            check_name(&file.path)?;
-            let name = files::fold(&file.path);
-            if drive::expand(wanted.path).chars().count() + PARTIAL.len() + 1 + name.chars().count() > MAX_PATH {
-                let text = format!("The specified path, file name, or both are too long: '{}'.", file.path);
-                return Err(refused(RefusalCode::Failed, 0x8007_00CE, text));
-            }
-            if files::key(file.sha256.digits()).is_none() {
-                let text = format!("'{}' comes without its SHA-256", file.path);
-                return Err(refused_plainly(RefusalCode::Invalid, text));
-            }
-            names.add_folders(&name);
-            if names.is_left_alone(&name) || !names.known.insert(name.clone()) {
-                return Err(invalid(&file.path));
-            }
-            names.files.push(name);
-        }
-        match wanted.files.iter().zip(&names.files).find(|(_, name)| names.folders.contains(*name)) {
-            Some((file, _)) => Err(invalid(&file.path)),
-            None => Ok(names),
-        }
-    }
-
-    fn add_folders(&mut self, name: &str) {
-        for (at, _) in name.match_indices('\\') {
-            self.folders.insert(name[..at].to_owned());
-        }
-    }
-
-    /// Whether something is what is left alone, or below it.
-    fn is_left_alone(&self, name: &str) -> bool {
-        self.except.iter().any(|except| is_below(name, except))
-    }
-}
-
-/// Whether a path is another one or below it; both in lower case.
-pub fn is_below(name: &str, above: &str) -> bool {
-    name.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
 }
 
 struct Work<'a> {
@@ -364,26 +304,6 @@ fn staging(host: &Path, path: &str) -> Result<PathBuf, Refusal> {
     drive::locate(host, &format!("{}{PARTIAL}", path.trim_end_matches('\\')))
 }
 
-/// Whether a path below a folder is one that Windows keeps as it is written.
-fn check_name(path: &str) -> Result<(), Refusal> {
-    let good = |name: &str| {
-        let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
-        let numbered = |device: &str| stem.strip_prefix(device).is_some_and(|rest| rest.len() == 1 && rest != "0");
-        !name.is_empty()
-            && !name.ends_with([' ', '.'])
-            && !name.contains(['<', '>', ':', '"', '|', '?', '*', '/'])
-            && !name.contains(char::is_control)
-            && !DEVICES.contains(&stem.as_str())
-            && !numbered("com")
-            && !numbered("lpt")
-    };
-    if path.split('\\').all(good) { Ok(()) } else { Err(invalid(path)) }
-}
-
-fn invalid(path: &str) -> Refusal {
-    refused(RefusalCode::Invalid, 0x8007_007B, format!("'{path}' is no name for a file of the folder"))
-}
-
 /// A part of a path that is not there.
 pub fn no_part(path: &str) -> Refusal {
     refused(RefusalCode::Unknown, 0x8007_0003, format!("Could not find a part of the path '{path}'."))
@@ -410,16 +330,6 @@ fn disk(path: &str, error: &io::Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_that_windows_keeps() {
-        for good in ["a.txt", r"bin\App.dll", "a b", ".config", "común", "com", "com10.txt", "a.b.c"] {
-            assert!(check_name(good).is_ok(), "{good}");
-        }
-        for bad in ["", r"\a", r"a\", r"a\\b", "..", r"a\..\b", "a ", "a.", "C:a", "a/b", "nul", "NUL.txt", "Com1.x"] {
-            assert!(check_name(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn only_what_is_below_our_folders_is_removed() {

@@ -21,13 +21,23 @@ pub(super) struct Conversation {
     input: Input,
     lines: Lines,
     last_id: u32,
-    /// Whether the agent has said hello.
-    greeted: bool,
+    agent: Agent,
     /// Whether nothing went wrong yet. It is off while an exchange is under way, so that one given up half way counts
     /// as having gone wrong.
     sound: bool,
     /// Whether writes were sent and not answered.
     unsettled: bool,
+}
+
+/// What is known of the agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Agent {
+    /// It has not said hello.
+    Unheard,
+    /// It has, and has its reading part alone.
+    Reads,
+    /// It has its writing part too.
+    Writes,
 }
 
 /// Why there is no answer.
@@ -59,7 +69,7 @@ impl Conversation {
             input,
             lines,
             last_id: 0,
-            greeted: false,
+            agent: Agent::Unheard,
             sound: true,
             unsettled: false,
         };
@@ -91,7 +101,7 @@ impl Conversation {
 
     /// Makes sure that the agent answers, before anything is sent that must not be sent twice.
     pub(super) async fn greet(&mut self) -> Result<(), SessionError> {
-        if self.greeted {
+        if self.agent != Agent::Unheard {
             return Ok(());
         }
         self.exchange(Vec::new(), &framing::no_secrets).await.map(|_| ())
@@ -141,15 +151,17 @@ impl Conversation {
             }
             self.lines = Lines::default();
         }
-        let opens = at_end || !self.greeted;
-        let payload = if opens {
-            let mut payload = Zeroizing::new(Vec::with_capacity(agent::text().len() + line.len() + 256));
-            payload.extend_from_slice(&framing::preamble(self.access)?);
-            payload.extend_from_slice(line);
-            payload
-        } else {
-            line.clone()
-        };
+        let opens = at_end || self.agent == Agent::Unheard;
+        let preamble = if opens { framing::preamble(self.access)? } else { Vec::new() };
+        let brings_writer = mutates && self.access == Access::ReadWrite && (at_end || self.agent != Agent::Writes);
+        let writer = if brings_writer { framing::writer()? } else { Zeroizing::default() };
+        let mut payload = Zeroizing::new(Vec::with_capacity(preamble.len() + writer.len() + line.len()));
+        for part in [&preamble, &*writer, &**line] {
+            payload.extend_from_slice(part);
+        }
+        if brings_writer {
+            self.agent = Agent::Writes;
+        }
         if let Err(failure) = self.transport.send(&payload, at_end).await {
             return Err(Miss::Error(if mutates && failure.arrived {
                 self.unknown(&failure.error)
@@ -190,7 +202,7 @@ impl Conversation {
                 return Err(self.nonsense("its line has no end").into());
             }
             let waited = began.elapsed();
-            let streamed_hello = !hello && !self.greeted && self.input == Input::Streamed;
+            let streamed_hello = !hello && self.agent == Agent::Unheard && self.input == Input::Streamed;
             let limit = if streamed_hello { self.settings.hello_patience } else { patience };
             let Some(left) = limit.checked_sub(waited).filter(|left| !left.is_zero()) else {
                 // Only reads are ever in a first batch, so asking them again is safe.
@@ -227,7 +239,10 @@ impl Conversation {
         if hello.access != self.access {
             return Err(self.nonsense("it took the session for one of the other kind"));
         }
-        self.greeted = true;
+        if self.agent == Agent::Unheard {
+            self.agent = Agent::Reads;
+        }
+        self.transport.agent_answered();
         Ok(true)
     }
 

@@ -122,6 +122,7 @@ async fn a_change_without_an_answer_is_unknown_whatever_came_instead() {
                 // A session that has not looked yet says hello with an empty batch before it sends a write.
                 assert!(agent.first_batch().await.contains("\"calls\":[]"));
                 agent.say(&format!("{}{{\"id\":1,\"replies\":[]}}\n", hello("read_write"))).await;
+                assert!(agent.next_line().await.starts_with("{\"writer\":"));
                 assert!(agent.next_line().await.contains("reboot"));
                 agent.say(said).await;
                 (!end).then_some(agent)
@@ -158,4 +159,26 @@ async fn a_change_given_up_half_way_ends_the_session() {
     tokio::join!(given_up, talk);
     let again = session.observe(&[]).await.unwrap_err();
     assert!(matches!(again, SessionError::Over { .. }), "{again}");
+}
+
+#[tokio::test]
+async fn the_writing_part_is_sent_once_and_only_for_a_change() {
+    let (mut agent, transport) = Agent::new();
+    let mut session = WriteSession::open(transport, settings()).await.unwrap();
+    let done = |id: u32| format!("{{\"id\":{id},\"replies\":[{{\"outcome\":{{\"done\":null}}}}]}}\n");
+    let talk = async {
+        assert!(agent.first_batch().await.contains("\"calls\":[]"));
+        agent.say(&format!("{}{{\"id\":1,\"replies\":[]}}\n", hello("read_write"))).await;
+        let writer: serde_json::Value = serde_json::from_str(&agent.next_line().await).unwrap();
+        assert_eq!(writer["writer"], agent::writer());
+        assert!(agent.next_line().await.contains("reboot"));
+        agent.say(&done(2)).await;
+        assert!(agent.next_line().await.contains("reboot"));
+        agent.say(&done(3)).await;
+    };
+    let twice = async {
+        session.change(&[Write::Reboot], &[], &no_secrets).await.unwrap();
+        session.change(&[Write::Reboot], &[], &no_secrets).await.unwrap();
+    };
+    tokio::join!(twice, talk);
 }

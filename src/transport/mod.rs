@@ -94,6 +94,14 @@ impl Transport {
         }
     }
 
+    /// Says that an agent has answered, so the host is one that takes as much at once as Windows does since 2012.
+    pub fn agent_answered(&mut self) {
+        match self {
+            Transport::WinRm(winrm) => winrm.agent_answered(),
+            Transport::Pipe(_) => {}
+        }
+    }
+
     /// Waits for output or the process's end, up to `patience`.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use profile::Profile;
 use script::{Complaint, Script};
 
 const AGENT: &str = include_str!("../../src/agent/agent.ps1");
+const WRITER: &str = include_str!("../../src/agent/agent-write.ps1");
 const BOOTSTRAP: &str = include_str!("../../src/agent/bootstrap.ps1");
 
 /// What hosts answer and are told, as Rust says it: the keys of the agent's data stand there.
@@ -43,11 +44,12 @@ fn lines(complaints: &[Complaint]) -> String {
 
 fn allowed() -> Allowed {
     let words = HOST_CALLS.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let agent = Script::parse(AGENT);
-    let literals = agent.of_kind("key_expression").map(|key| agent.of(key).trim().to_owned());
-    let functions = agent.functions().into_iter().map(|(name, _)| name.to_lowercase()).collect();
-    let mut allowed =
-        Allowed { functions, keys: words.map(snake_case).chain(literals).collect(), ..Allowed::default() };
+    let mut allowed = Allowed { keys: words.map(snake_case).collect(), ..Allowed::default() };
+    // The parts know each other's functions and keys: the writing part is run where the reading part was.
+    for script in [AGENT, WRITER].map(Script::parse) {
+        allowed.keys.extend(script.of_kind("key_expression").map(|key| script.of(key).trim().to_owned()));
+        allowed.functions.extend(script.functions().into_iter().map(|(name, _)| name.to_lowercase()));
+    }
     let list = include_str!("allowed.txt");
     assert!(list.lines().count() <= 40, "the allow-list has more than 40 lines");
     for line in list.lines() {
@@ -65,6 +67,14 @@ fn allowed() -> Allowed {
         };
         into.extend(names.split_whitespace().map(str::to_lowercase));
     }
+    allowed
+}
+
+/// What the writing part may use besides: what the reading part keeps in `$Agent`.
+fn allowed_beside_the_agent() -> Allowed {
+    let mut allowed = allowed();
+    let kept = AGENT.split("$Agent.").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
+    allowed.members.extend(kept.map(str::to_lowercase));
     allowed
 }
 
@@ -103,12 +113,13 @@ fn profile_folder() -> Option<PathBuf> {
 #[test]
 fn every_name_is_known_to_every_windows() {
     let Some(profiles) = profiles() else { return };
-    let allowed = allowed();
+    let (allowed, beside) = (allowed(), allowed_beside_the_agent());
     let mut used = BTreeSet::new();
-    for (what, text) in [("agent.ps1", AGENT), ("bootstrap.ps1", BOOTSTRAP)] {
+    for (what, text) in [("agent.ps1", AGENT), ("agent-write.ps1", WRITER), ("bootstrap.ps1", BOOTSTRAP)] {
         let script = Script::parse(text);
         for profile in &profiles {
-            let checked = check(&script, profile, &allowed);
+            let names = if text == WRITER { &beside } else { &allowed };
+            let checked = check(&script, profile, names);
             assert!(checked.complaints.is_empty(), "{what}:\n{}", lines(&checked.complaints));
             let (known, listed) = (checked.known.len(), checked.allowed.len());
             println!("{what} on {}: {known} names known to the profile, {listed} allowed by the list", profile.name);
@@ -122,7 +133,7 @@ fn every_name_is_known_to_every_windows() {
 
 #[test]
 fn the_scripts_keep_the_rules() {
-    for (what, text) in [("agent.ps1", AGENT), ("bootstrap.ps1", BOOTSTRAP)] {
+    for (what, text) in [("agent.ps1", AGENT), ("agent-write.ps1", WRITER), ("bootstrap.ps1", BOOTSTRAP)] {
         let complaints = rules::check(&Script::parse(text));
         assert!(complaints.is_empty(), "{what}:\n{}", lines(&complaints));
     }
@@ -130,9 +141,12 @@ fn the_scripts_keep_the_rules() {
 
 #[test]
 fn what_is_sent_is_small() {
-    let bytes = farmhand::agent::text().len();
-    println!("the agent as sent has {bytes} bytes, its digest is {}", farmhand::agent::sha256());
-    assert!(bytes <= 28 * 1024, "the agent as sent has {bytes} bytes");
+    let reading = (farmhand::agent::text(), farmhand::agent::sha256(), 24 * 1024);
+    let writing = (farmhand::agent::writer(), farmhand::agent::writer_sha256(), 28 * 1024);
+    for (part, (text, digest, most)) in [("reading", reading), ("writing", writing)] {
+        println!("the {part} part as sent has {} bytes, its digest is {digest}", text.len());
+        assert!(text.len() <= most, "the {part} part as sent has {} bytes", text.len());
+    }
     let command = farmhand::agent::command_line();
     let encoded = command.rsplit(' ').next().unwrap().len();
     println!("the bootstrap on the command line has {encoded} characters");
@@ -147,7 +161,9 @@ fn what_is_sent_means_what_was_written() {
         let leaves = script.nodes().into_iter().filter(|node| node.child_count() == 0 && node.kind() != "comment");
         leaves.map(|node| script.of(node).trim().to_owned()).filter(|leaf| !leaf.is_empty()).collect()
     };
-    assert_eq!(shape(farmhand::agent::text()), shape(AGENT));
+    let known = AGENT.replace(&"0".repeat(64), farmhand::agent::writer_sha256());
+    assert_eq!(shape(farmhand::agent::text()), shape(&known));
+    assert_eq!(shape(farmhand::agent::writer()), shape(WRITER));
 }
 
 /// The host pumps its input into a top-level loop over `$input`, and nowhere else.
@@ -164,10 +180,12 @@ fn the_bootstrap_loops_over_its_input_at_the_top() {
 /// The two constant tables name each call of the narrow waist, each carried out by a function of its own.
 #[test]
 fn the_tables_name_every_host_call() {
-    let script = Script::parse(AGENT);
-    let functions: BTreeSet<&str> = script.functions().into_iter().map(|(name, _)| name).collect();
     let mut carried_out = BTreeSet::new();
-    for (variable, verb, source) in [("$Reads", "Read-", HOST_CALLS[3]), ("$Writes", "Write-", HOST_CALLS[4])] {
+    for (text, variable, verb, source) in
+        [(AGENT, "$Reads", "Read-", HOST_CALLS[3]), (WRITER, "$Writes", "Write-", HOST_CALLS[4])]
+    {
+        let script = Script::parse(text);
+        let functions: BTreeSet<&str> = script.functions().into_iter().map(|(name, _)| name).collect();
         let table = script.table(variable);
         let arms = source.split("\" ,").flat_map(|text| text.split("=> \"")).skip(1);
         let wanted: BTreeSet<&str> = arms.filter_map(|arm| arm.split('"').next()).collect();
@@ -180,26 +198,59 @@ fn the_tables_name_every_host_call() {
     }
 }
 
-/// Functions that only a write may reach are reached from the table of writes alone.
+/// The commands and methods that change a host. None is anywhere in the reading part.
+const CHANGING: &[&str] = &[
+    "AddAccessRule",
+    "CommitChanges",
+    "Copy",
+    "Create",
+    "CreateDirectory",
+    "Delete",
+    "Install-WindowsFeature",
+    "Move",
+    "Recycle",
+    "Restart-Computer",
+    "Set-Acl",
+    "SetAccessControl",
+    "SetAttributeValue",
+    "SetAttributes",
+    "Start",
+    "Stop",
+];
+
+/// What the reading part calls that has such a name and changes nothing: code made of the writing part's text, which is
+/// run for a session that may write.
+const HARMLESS: &[&str] = &["Create"];
+
 #[test]
-fn no_read_reaches_a_write() {
-    let script = Script::parse(AGENT);
-    let functions = script.functions();
-    let called = |name: &str| -> BTreeSet<String> {
-        let bodies = functions.iter().filter(|(function, _)| *function == name);
-        let names = bodies.flat_map(|(_, node)| script::below(*node)).filter(|node| node.kind() == "command_name");
-        names.map(|node| script.of(node).to_owned()).collect()
+fn no_read_can_change_a_host() {
+    let names = |text: &str| -> BTreeSet<String> {
+        let script = Script::parse(text);
+        let named = script.nodes().into_iter().filter(|node| ["command_name", "member_name"].contains(&node.kind()));
+        named.map(|node| script.of(node).to_owned()).collect()
     };
-    let mut reached: BTreeSet<String> = script.table("$Reads").into_values().collect();
-    while let Some(more) = reached.iter().flat_map(|name| called(name)).find(|name| !reached.contains(name)) {
-        reached.insert(more);
+    let (reading, writing) = (names(AGENT), names(WRITER));
+    let found: Vec<&str> = CHANGING.iter().copied().filter(|name| reading.contains(*name)).collect();
+    assert_eq!(found, HARMLESS);
+    assert!(CHANGING.iter().filter(|name| writing.contains(**name)).count() > 12, "{writing:?}");
+    // No function of the writing part has the name of one that reads.
+    let functions = |text: &str| -> BTreeSet<String> {
+        Script::parse(text).functions().into_iter().map(|(name, _)| name.to_lowercase()).collect()
+    };
+    assert!(functions(AGENT).is_disjoint(&functions(WRITER)));
+}
+
+/// Text becomes code in two places: the bootstrap, for the reading part, and there, for the writing part.
+#[test]
+fn code_is_made_of_the_two_parts_alone() {
+    for (text, times) in [(AGENT, 1), (WRITER, 0), (BOOTSTRAP, 1)] {
+        assert_eq!(text.matches("[ScriptBlock]::Create(").count(), times);
     }
-    let changing =
-        ["Install-WindowsFeature", "Restart-Computer", "Set-Acl", "Set-Edit", "Set-Attribute", "Save-History"];
-    let found: Vec<&str> = changing.into_iter().filter(|name| reached.contains(*name)).collect();
-    assert!(found.is_empty(), "reads reach {found:?}");
-    assert!(reached.iter().all(|name| !name.starts_with("Write-")), "reads reach {reached:?}");
-    assert!(reached.len() > 20, "the walk saw too little: {reached:?}");
+    let refusals = ["if ($Agent.Access -cne 'read_write') { exit 5 }", "-cne $Agent.Writer) { exit 6 }"];
+    let code = AGENT.find("$Agent.Code = [ScriptBlock]::Create($message.writer)").unwrap();
+    for refusal in refusals {
+        assert!(AGENT.find(refusal).unwrap() < code, "{refusal}");
+    }
 }
 
 fn broken(text: &str, expected: &str) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::names::{Allowed, check};
 use crate::profile::{Member, Profile, Type};
 use crate::script::{Script, below};
-use crate::{AGENT, BOOTSTRAP, allowed, lines, profile_folder};
+use crate::{AGENT, BOOTSTRAP, WRITER, allowed, allowed_beside_the_agent, lines, profile_folder};
 
 const STANDINS: &str = include_str!("../../src/lab/pwsh/standins.ps1");
 
@@ -21,6 +21,8 @@ const OTHERWISE_TYPES: &[&str] = &[
     "system.io.driveinfo",
     "system.io.file",
     "system.io.path",
+    "system.io.directoryinfo",
+    "system.io.fileinfo",
     "system.directoryservices.",
     "system.security.accesscontrol.",
     "system.security.principal.",
@@ -140,9 +142,11 @@ fn whatever_linux_lacks_has_a_stand_in() {
     // What functions of the stand-ins give are objects with the keys of their literals.
     let made = standins.of_kind("key_expression").map(|key| standins.of(key).trim().to_lowercase());
     let made: BTreeSet<String> = made.chain(["getvalue".to_owned()]).collect();
+    let beside = allowed_beside_the_agent();
+    let made = made.into_iter().chain(beside.members).collect();
     let names = Allowed { types: BTreeSet::new(), members: made, ..allowed() };
     let mut lacking = 0;
-    for text in [AGENT, BOOTSTRAP] {
+    for text in [AGENT, WRITER, BOOTSTRAP] {
         let script = Script::parse(text);
         lacking += check(&script, &bare, &Allowed { members: BTreeSet::new(), ..allowed() }).complaints.len();
         let complaints = check(&script, &full, &names).complaints;
@@ -158,8 +162,8 @@ fn a_stand_in_that_is_taken_away_is_missed() {
     let missed = |sources: &[String], script: &str, expected: &str| {
         let profile = Profile::open("with stand-ins", &folder.join("linux.json"));
         let full = with_stand_ins(profile, sources, &Script::parse(script));
-        let complaints =
-            check(&Script::parse(AGENT), &full, &Allowed { types: BTreeSet::new(), ..allowed() }).complaints;
+        let names = Allowed { types: BTreeSet::new(), ..allowed() };
+        let complaints = [AGENT, WRITER].map(|text| check(&Script::parse(text), &full, &names).complaints).concat();
         assert!(complaints.iter().any(|it| it.what.contains(expected)), "{expected}: {}", lines(&complaints));
     };
     missed(

@@ -116,7 +116,7 @@ public static partial class Driver
         if (!Farmhand.Lab.Directory.Exists(folder))
         {
             Farmhand.Lab.Directory.CreateDirectory(folder);
-            new FolderSecurity().SetSecurityDescriptorSddlForm("O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)");
+            new AccessList().SetSecurityDescriptorSddlForm("O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)");
         }
         Here.Copy(file, folder + @"\applicationHost-" + Clock.UtcNow.ToString("o").Replace(":", "") + ".config");
         string[] kept = Farmhand.Lab.Directory.GetFiles(folder, "applicationHost-*.config");

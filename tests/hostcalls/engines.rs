@@ -87,6 +87,9 @@ impl Engine for Agent {
         let command = command(&self.0, host, &String::from_utf16(&units).unwrap());
         let mut input = framing::preamble(access).unwrap();
         // A secret that is sent by its name is what no controller does, and what some fixtures are about.
+        if access == Access::ReadWrite && batch.calls.iter().any(|call| matches!(call, Call::Tell(_))) {
+            input.extend_from_slice(&framing::writer().unwrap());
+        }
         let plainly = || format!("{}\n", serde_json::to_string(batch).unwrap()).into_bytes().into();
         input.extend_from_slice(&framing::encode(batch, &framing::no_secrets).unwrap_or_else(|_| plainly()));
         let lines = talk(command, &input, 2);

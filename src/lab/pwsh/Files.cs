@@ -36,6 +36,37 @@ namespace Farmhand.Lab
             System.IO.File.Copy(Here(from), Here(to));
         }
 
+        public static void Copy(string from, string to, bool over)
+        {
+            System.IO.File.Copy(Here(from), Here(to), over);
+        }
+
+        public static void Move(string from, string to)
+        {
+            System.IO.File.Move(Here(from), Here(to));
+        }
+
+        public static void Replace(string from, string to, string backup)
+        {
+            System.IO.File.Delete(Here(to));
+            System.IO.File.Move(Here(from), Here(to));
+        }
+
+        public static FileStream Create(string path)
+        {
+            return System.IO.File.Create(Here(path));
+        }
+
+        public static void SetAttributes(string path, FileAttributes attributes)
+        {
+            System.IO.File.SetAttributes(Here(path), attributes);
+        }
+
+        public static AccessList GetAccessControl(string path)
+        {
+            return AccessList.Of(path);
+        }
+
         public static void Delete(string path)
         {
             System.IO.File.Delete(Here(path));
@@ -62,6 +93,21 @@ namespace Farmhand.Lab
             return new DirectoryInfo(File.Here(path));
         }
 
+        public static void Move(string from, string to)
+        {
+            System.IO.Directory.Move(File.Here(from), File.Here(to));
+        }
+
+        public static AccessList GetAccessControl(string path)
+        {
+            return AccessList.Of(path);
+        }
+
+        public static void SetAccessControl(string path, AccessList list)
+        {
+            list.GiveTo(path);
+        }
+
         public static string[] GetFiles(string path, string pattern)
         {
             var found = new List<string>();
@@ -76,6 +122,17 @@ namespace Farmhand.Lab
     [StandsFor("IO.Path")]
     public static class Path
     {
+        public static string GetFullPath(string path)
+        {
+            return path;
+        }
+
+        public static string GetDirectoryName(string path)
+        {
+            int at = path.TrimEnd('\\').LastIndexOf('\\');
+            return at < 0 ? null : path.Substring(0, at < 3 ? at + 1 : at).TrimEnd(at < 3 ? '/' : '\\');
+        }
+
         public static string Combine(string folder, string file)
         {
             if (file == "" || file.StartsWith("\\") || file.IndexOf(':') >= 0) return file == "" ? folder : file;

@@ -25,6 +25,7 @@ namespace Farmhand.Lab
         public bool KeepAlive { get; set; }
         public object Proxy { get; set; }
         public int Timeout { get; set; }
+        public object ServerCertificateValidationCallback { get; set; }
 
         public static WebRequest CreateHttp(string address)
         {

@@ -76,19 +76,6 @@ namespace Farmhand.Lab
         }
     }
 
-    // The lab's folders have no access lists: a security descriptor is looked at and forgotten.
-    [StandsFor("Security.AccessControl.DirectorySecurity")]
-    public sealed class FolderSecurity
-    {
-        public string Sddl { get; private set; }
-
-        public void SetSecurityDescriptorSddlForm(string sddl)
-        {
-            if (!sddl.StartsWith("O:")) throw new Refused("The SDDL form is invalid.", unchecked((int)0x80070057));
-            Sddl = sddl;
-        }
-    }
-
     [StandsFor("Security.Cryptography.X509Certificates.X509Store")]
     public sealed class Store
     {

@@ -11,8 +11,7 @@
 //! start a program of their own by the name `pwsh`; whether PowerShell takes `standins.ps1` they cannot tell.
 //!
 //! Known to differ from Windows: an attribute inherited by an element that is written at a location too reads as `set`
-//! (Microsoft.Web.Administration does not tell them apart); web.config files are not committed; access lists are
-//! forgotten. Of the calls only writes are counted, and where they reach the model, not as host calls.
+//! (Microsoft.Web.Administration does not tell them apart); web.config files are not read or committed. Of the calls only writes are counted, and where they reach the model, not as host calls.
 
 mod door;
 mod markup;
@@ -35,6 +34,7 @@ const STANDINS: &[(&str, &str)] = &[
     ("standins.ps1", include_str!("standins.ps1")),
     ("Door.cs", include_str!("Door.cs")),
     ("Files.cs", include_str!("Files.cs")),
+    ("Folders.cs", include_str!("Folders.cs")),
     ("Net.cs", include_str!("Net.cs")),
     ("Security.cs", include_str!("Security.cs")),
     ("Web.cs", include_str!("Web.cs")),

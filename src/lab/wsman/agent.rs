@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use super::faults::Faults;
 use super::process::{Input, Output, Taken};
 use crate::agent;
-use crate::agent::framing::Lines;
-use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply};
+use crate::agent::framing::{Lines, Messages};
+use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
 use crate::lab::{Answers, WireFault};
 
 /// A PowerShell that runs what it reads from standard input.
@@ -30,7 +30,23 @@ enum Stage {
     /// The hello comes next.
     Hello(String),
     /// Batches come; the answer to the hello waits for the first.
-    Batches(Access, Option<HelloAnswer>),
+    Batches(Batches),
+}
+
+/// The message that brings the writing part.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Writer {
+    writer: String,
+}
+
+/// A conversation with one controller.
+struct Batches {
+    access: Access,
+    hello: Option<HelloAnswer>,
+    /// Whether the writing part has come.
+    writes: bool,
+    messages: Messages,
 }
 
 impl AgentProgram {
@@ -83,51 +99,115 @@ impl AgentProgram {
             Stage::Hello(agent) => {
                 let Hello { hello, access } = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
                 let answer = HelloAnswer { hello, agent, access };
-                Ok((Stage::Batches(access, Some(answer)), Taken::Normally))
+                let batches = Batches { access, hello: Some(answer), writes: false, messages: Messages::default() };
+                Ok((Stage::Batches(batches), Taken::Normally))
             }
-            Stage::Batches(access, hello) => {
-                let batch: Batch = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
-                let mutates = batch.calls.iter().any(|call| matches!(call, Call::Tell(_)));
-                let fault = if mutates { self.faults.take_reset(self.host.as_ref()) } else { None };
-                if fault == Some(WireFault::ResetBeforeWrite) {
-                    return Ok((Stage::Batches(access, hello), Taken::Reset));
-                }
-                let host = Arc::clone(&self.host);
-                let replies = tokio::task::spawn_blocking(move || reply(host.as_ref(), access, &batch))
-                    .await
-                    .map_err(|_| "the model of the host failed".to_owned())?;
-                // The agent says hello and its first replies in one write, so that one Receive brings both.
-                let mut text = String::new();
-                if let Some(hello) = &hello {
-                    text.push_str(&serde_json::to_string(hello).map_err(|error| error.to_string())?);
-                    text.push('\n');
-                }
-                text.push_str(&serde_json::to_string(&replies).map_err(|error| error.to_string())?);
-                text.push('\n');
-                output.write(text.as_bytes());
-                let taken = if fault.is_some() { Taken::Reset } else { Taken::Normally };
-                Ok((Stage::Batches(access, None), taken))
+            Stage::Batches(mut batches) => {
+                let Some(message) = batches.messages.line(line) else {
+                    return Ok((Stage::Batches(batches), Taken::Normally));
+                };
+                let taken = self.message(&mut batches, &message, output).await?;
+                Ok((Stage::Batches(batches), taken))
             }
         }
     }
+
+    async fn message(&self, batches: &mut Batches, message: &[u8], output: &Output) -> Result<Taken, String> {
+        if let Ok(Writer { writer }) = serde_json::from_slice(message) {
+            if batches.access != Access::ReadWrite || writer != agent::writer() {
+                return Err("this is not the writing part for this session\r\n".to_owned());
+            }
+            batches.writes = true;
+            return Ok(Taken::Normally);
+        }
+        let batch: Batch = serde_json::from_slice(message).map_err(|error| error.to_string())?;
+        let mutates = batch.calls.iter().any(|call| matches!(call, Call::Tell(_)));
+        let fault = if mutates { self.faults.take_reset(self.host.as_ref()) } else { None };
+        if fault == Some(WireFault::ResetBeforeWrite) {
+            return Ok(Taken::Reset);
+        }
+        let host = Arc::clone(&self.host);
+        let (access, writes) = (batches.access, batches.writes);
+        let replies = tokio::task::spawn_blocking(move || reply(host.as_ref(), access, writes, &batch))
+            .await
+            .map_err(|_| "the model of the host failed".to_owned())?;
+        // The agent says hello and its first replies in one write, so that one Receive brings both.
+        let mut text = String::new();
+        if let Some(hello) = batches.hello.take() {
+            text.push_str(&serde_json::to_string(&hello).map_err(|error| error.to_string())?);
+            text.push('\n');
+        }
+        text.push_str(&serde_json::to_string(&replies).map_err(|error| error.to_string())?);
+        text.push('\n');
+        output.write(text.as_bytes());
+        Ok(if fault.is_some() { Taken::Reset } else { Taken::Normally })
+    }
 }
 
-/// Answers a batch. A read-only session's writes never reach the model.
-fn reply(host: &dyn Answers, access: Access, batch: &Batch) -> Replies {
-    if access == Access::ReadWrite || batch.calls.iter().all(|call| matches!(call, Call::Ask(_))) {
+/// Answers a batch. Writes of a read-only session, or of one without the writing part, never reach the model.
+fn reply(host: &dyn Answers, access: Access, writes: bool, batch: &Batch) -> Replies {
+    let may_write = access == Access::ReadWrite && writes;
+    if may_write || batch.calls.iter().all(|call| matches!(call, Call::Ask(_))) {
         return host.reply(access, batch);
     }
     let asks = batch.calls.iter().filter(|call| matches!(call, Call::Ask(_))).cloned().collect();
     let mut answers = host.reply(access, &Batch { calls: asks, ..batch.clone() }).replies.into_iter();
     let mut refused = false;
-    let replies = batch.calls.iter().filter_map(|call| match call {
-        Call::Ask(_) => answers.next(),
-        Call::Tell(_) if std::mem::replace(&mut refused, true) => Some(Reply::Outcome(Outcome::Skipped {})),
-        Call::Tell(write) => Some(Reply::Outcome(Outcome::Failed(Refusal {
+    let refusal = |write: &Write| match access {
+        Access::ReadOnly => Refusal {
             code: RefusalCode::ReadOnly,
             text: format!("`{}` is a write and this session is read-only", write.name()),
             hresult: None,
-        }))),
+        },
+        Access::ReadWrite => {
+            Refusal { code: RefusalCode::Unsupported, text: "no such write".to_owned(), hresult: None }
+        }
+    };
+    let replies = batch.calls.iter().filter_map(|call| match call {
+        Call::Ask(_) => answers.next(),
+        Call::Tell(_) if std::mem::replace(&mut refused, true) => Some(Reply::Outcome(Outcome::Skipped {})),
+        Call::Tell(write) => Some(Reply::Outcome(Outcome::Failed(refusal(write)))),
     });
     Replies { id: batch.id, replies: replies.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::framing;
+    use crate::hostcall::Nonce;
+    use crate::lab::{HostSpec, LabHost};
+    use std::time::Duration;
+
+    /// What comes back for a session's input: the last line of output, or what is complained of.
+    async fn talk(access: Access, lines: &[Vec<u8>]) -> (String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let host: Arc<dyn Answers> = Arc::new(LabHost::create(folder.path(), HostSpec::new("web01", "2019")).unwrap());
+        let program =
+            AgentProgram { host, faults: Arc::new(Faults::default()), input_at_end: false, otherwise: Box::new(|_| 0) };
+        let bytes = [framing::preamble(access).unwrap(), lines.concat()].concat();
+        let process = super::super::process::Process::start(move |input, output| program.run(input, output));
+        process.feed(bytes, true).unwrap().await.ok();
+        let output = process.output().fetch(usize::MAX, Duration::from_secs(10)).await.unwrap();
+        let last = String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().to_owned();
+        (last, String::from_utf8(output.stderr).unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_changed_without_the_writing_part() {
+        let write = Write::folder(r"C:\farmhand\x".to_owned());
+        let batch = Batch { id: 1, nonce: Nonce("00".repeat(32)), calls: vec![Call::Tell(write)] };
+        let batch = framing::encode(&batch, &framing::no_secrets).unwrap().to_vec();
+        let writer = framing::writer().unwrap().to_vec();
+        let altered = String::from_utf8(writer.clone()).unwrap().replacen("Done", "done", 1).into_bytes();
+        let check = |(said, complaint): (String, String), part: &str, expected: &str| {
+            let text = if part == "stdout" { said } else { complaint };
+            assert!(text.contains(expected), "{expected}: {text}");
+        };
+        check(talk(Access::ReadWrite, &[writer.clone(), batch.clone()]).await, "stdout", "\"done\"");
+        check(talk(Access::ReadWrite, std::slice::from_ref(&batch)).await, "stdout", "unsupported");
+        check(talk(Access::ReadWrite, &[altered, batch.clone()]).await, "stderr", "not the writing part");
+        check(talk(Access::ReadOnly, &[writer, batch.clone()]).await, "stderr", "not the writing part");
+        check(talk(Access::ReadOnly, &[batch]).await, "stdout", "read_only");
+    }
 }

@@ -29,6 +29,8 @@ use soap::Element;
 
 /// Every server takes envelopes of 150 KiB (MaxEnvelopeSizekb of Windows Server 2008 R2; 500 from 2012).
 const MAX_ENVELOPE_BYTES: usize = 150 * 1024;
+/// What servers with the agent's PowerShell 3.0 take, whose MaxEnvelopeSizekb is 500, less some room.
+const LARGE_ENVELOPE_BYTES: usize = 480 * 1024;
 /// How long a shell lives when nobody speaks to it: an agent whose controller was killed dies then.
 const IDLE: Duration = Duration::from_mins(3);
 /// How long an operation other than Receive may take on the host (MaxTimeoutms is 60 s by default).
@@ -44,6 +46,8 @@ const MAX_STDERR_BYTES: usize = 64 * 1024;
 pub struct WinRm {
     channel: Channel,
     common: Common,
+    /// The largest envelope that the host takes once an agent has answered, as far as is known.
+    largest_envelope_bytes: usize,
     shell: Option<String>,
     command: Option<String>,
     /// Whether the process has ended by itself. A Signal follows all the same (MS-WSMV 3.1.4.12).
@@ -57,7 +61,16 @@ impl WinRm {
     pub fn new(target: Target) -> WinRm {
         let channel = Channel::new(target);
         let common = Common { to: channel.address(), max_envelope_bytes: MAX_ENVELOPE_BYTES };
-        WinRm { channel, common, shell: None, command: None, ended: false, stderr: Vec::new(), started: 0 }
+        WinRm {
+            channel,
+            common,
+            largest_envelope_bytes: LARGE_ENVELOPE_BYTES,
+            shell: None,
+            command: None,
+            ended: false,
+            stderr: Vec::new(),
+            started: 0,
+        }
     }
 
     /// The host's name.
@@ -91,6 +104,11 @@ impl WinRm {
         Ok(shell)
     }
 
+    /// Says that an agent runs on the host: envelopes may be larger from now on.
+    pub fn agent_answered(&mut self) {
+        self.common.max_envelope_bytes = self.largest_envelope_bytes;
+    }
+
     /// Writes to the process's standard input, in as many envelopes as it takes; `end` closes it.
     ///
     /// # Errors
@@ -98,16 +116,28 @@ impl WinRm {
     /// Why, and whether the process may have got some of it.
     pub async fn send(&mut self, bytes: &[u8], end: bool) -> Result<(), SendError> {
         let (shell, command) = self.running("Send").map_err(|error| SendError { error, arrived: false })?;
-        let capacity = self.common.send_capacity_bytes(&shell, &command);
-        let pieces = bytes.len().div_ceil(capacity).max(1);
-        for index in 0..pieces {
-            let piece = &bytes[index * capacity..bytes.len().min((index + 1) * capacity)];
-            let end = end && index + 1 == pieces;
-            let send = Operation::Send { shell: &shell, command: &command, bytes: piece, end };
-            self.perform(&send, OPERATION_PATIENCE).await.map_err(|error| {
-                let arrived = index > 0 || error.may_have_arrived();
-                SendError { error, arrived }
-            })?;
+        let mut sent = 0;
+        loop {
+            let capacity = self.common.send_capacity_bytes(&shell, &command);
+            let piece = &bytes[sent..bytes.len().min(sent + capacity)];
+            let last = sent + piece.len() == bytes.len();
+            let send = Operation::Send { shell: &shell, command: &command, bytes: piece, end: end && last };
+            match self.perform(&send, OPERATION_PATIENCE).await {
+                Ok(_) if last => break,
+                Ok(_) => sent += piece.len(),
+                // It was refused as a whole, so nothing of it is sent twice.
+                Err(TransportError::Fault { fault, .. })
+                    if fault.code == Some(fault::code::TOO_LARGE)
+                        && self.common.max_envelope_bytes > MAX_ENVELOPE_BYTES =>
+                {
+                    self.largest_envelope_bytes = MAX_ENVELOPE_BYTES;
+                    self.common.max_envelope_bytes = MAX_ENVELOPE_BYTES;
+                }
+                Err(error) => {
+                    let arrived = sent > 0 || error.may_have_arrived();
+                    return Err(SendError { error, arrived });
+                }
+            }
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::plan::Stage;
 use crate::release::{FileContent, Release};
 
 /// Bytes of files that go in one exchange.
-const EXCHANGE_BYTES: u64 = 1 << 20;
+const EXCHANGE_BYTES: u64 = 2 << 20;
 
 /// Calls that go in one exchange.
 const EXCHANGE_CALLS: usize = 256;

@@ -299,7 +299,7 @@ function Write-IisCommit($tell) {
         for ($try = 1; ; $try++) {
             Close-Server
             $target = Get-Target $tell.file
-            Test-Edits $tell
+            Test-Edits $tell $target.file
             $before = [IO.File]::GetLastWriteTimeUtc($target.file)
             foreach ($expected in $tell.expect) {
                 if ((Get-TokenAt $target.config $expected.at) -cne $expected.token) {
@@ -334,12 +334,22 @@ function Get-Target($file) {
     @{ config = (Get-Config $app); file = $path; name = $name }
 }
 
-# All that a commit is about is in the one file.
-function Test-Edits($tell) {
+# All that a commit is about is in the one file, and no section is where that file only says so.
+function Test-Edits($tell, $path) {
     foreach ($place in @($tell.expect) + @($tell.edits)) {
         $app = $tell.file.web_config
         $same = "$($app.site)|$($app.path)" -ceq "$($place.at.app.site)|$($place.at.app.path)"
         if (-not $same) { Stop-Call 'invalid' "$(Format-Path $place.at) is in another file" }
+    }
+    if (-not $tell.file.web_config -or -not [IO.File]::Exists($path)) { return }
+    $xml = New-Object Xml.XmlDocument
+    try { $xml.Load($path) } catch [Xml.XmlException] { Stop-Call 'invalid' "$path is no XML" '0x8007000D' }
+    foreach ($edit in $tell.edits) {
+        $section = "$($edit.at.section)/@configSource"
+        $here = "/configuration/$section|/configuration/location[not(@path) or @path='' or @path='.']/$section"
+        $node = $xml.SelectSingleNode($here)
+        if (-not $node) { continue }
+        Stop-Call 'unsupported' "$($edit.at.section) is in $($node.Value) (configSource); it is changed there"
     }
 }
 

@@ -1,6 +1,8 @@
 //! What travels between farmhand and an agent: a hello each way, then batches and replies, one JSON object a line.
 //!
-//! Lines are ASCII (everything else escaped), ended by LF, at most 256 KiB towards the host.
+//! Lines are ASCII (everything else escaped), ended by LF, at most 256 KiB towards the host; a longer message goes as
+//! several lines. Before its first batch that changes something a session brings the agent its writing part, as
+//! `{"writer":TEXT}`, which is not answered.
 
 use serde::{Deserialize, Serialize};
 

@@ -67,15 +67,16 @@ pub enum Write {
         /// The piece.
         data: FileData,
     },
-    /// Removes a folder or file with all below it. What is not there is done; what cannot be removed fails the call
-    /// only if `must` says so.
+    /// Removes a folder or file with all below it; of a link the link alone. What is not there is done; what cannot be
+    /// removed fails the call only if `must` says so.
     Remove {
         /// An absolute Windows path below a folder named `farmhand` or `releases`; anything else is refused.
         path: String,
         /// Whether it must go.
         must: bool,
     },
-    /// Replaces who may do what to a folder and all below it: nothing is inherited from above.
+    /// Replaces who may do what to a folder and all below it: nothing is inherited from above. A folder below that shall
+    /// have other rights is given them afterwards.
     SetAcl {
         /// An absolute Windows path; `%SystemDrive%` and its like are expanded on the host.
         path: String,

@@ -273,7 +273,8 @@ impl Resource for AppRelease {
         let name = live.rsplit(['\\', '/']).next().unwrap_or_default();
         actual.state.release = Some(match is_live {
             true => release.digest().to_string(),
-            false if is_digest(name) => name.to_owned(),
+            // The same release below another root has the same name.
+            false if is_digest(name) && name != release.digest().as_str() => name.to_owned(),
             false => live.to_owned(),
         });
         if is_live {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use farmhand::secret::Redaction;
-use farmhand::value::SecretValue;
+use farmhand::value::{MachineKey, SecretPart, SecretValue};
 
 /// Secret values, each unlike anything else, and what would give them away.
 #[derive(Default)]
@@ -19,6 +19,15 @@ impl Canaries {
         let value = format!("Aa0-{}<&>\"'\\é%{}", &song[..12], &song[12..24]);
         self.values.push((name.to_owned(), value.clone()));
         value
+    }
+
+    /// A new machine key; each of its two keys gives it away.
+    pub fn hatch_machine_key(&mut self, name: &str) -> String {
+        let key = MachineKey::generate(|bytes| getrandom::fill(bytes).unwrap()).to_secret();
+        for part in [SecretPart::ValidationKey, SecretPart::DecryptionKey] {
+            self.values.push((name.to_owned(), part.of(&key).unwrap().expose().to_owned()));
+        }
+        key.expose().to_owned()
     }
 
     /// The names of the secrets whose value, or an encoding of it, is somewhere in the bytes.

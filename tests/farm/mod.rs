@@ -7,24 +7,28 @@ pub mod recorder;
 pub mod serving;
 pub mod written;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farmhand::agent::framing::encode;
 use farmhand::engine::{
     Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Stop, Survey,
     Work, apply, nonce, survey,
 };
-use farmhand::hostcall::{Access, Answer, Batch, Call, Edit, Nonce, Outcome, Read, Reply, Text, Write};
+use farmhand::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Reply, Write};
 use farmhand::journal::Ledger;
 use farmhand::lab::{Answers, HostSpec, Lab, LabHost};
+use farmhand::release::{Package, Release};
 use farmhand::resource::{KINDS, Kind, Problems};
 use farmhand::transport::Traffic;
 use farmhand::value::{SecretRef, SecretValue};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use memory::Memory;
 
-/// The value of every secret here is its name with this in front.
+/// The value of every secret here is its name with this in front, but for machine keys.
 pub const SECRET: &str = "value-of-";
 
 /// A farm of lab hosts in a temporary folder.
@@ -93,17 +97,37 @@ impl Farm {
     }
 }
 
-/// One play for these hosts.
+/// One play for these hosts, with the releases that it delivers.
 fn work(hosts: &[(&str, Arc<[StepWork]>)]) -> Work {
+    let packages = hosts.iter().flat_map(|(_, steps)| steps.iter()).filter_map(|step| step.resource.package());
+    let releases = packages.map(release).collect();
     let hosts = hosts.iter().map(|(host, steps)| HostWork { host: (*host).to_owned(), steps: Arc::clone(steps) });
-    Work {
-        plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts: hosts.collect() }],
-        releases: Vec::new(),
-    }
+    let hosts = hosts.collect();
+    Work { plays: vec![PlayWork { name: "Web servers".to_owned(), serial: Vec::new(), hosts }], releases }
 }
 
+/// The release that a package is when no other step adds to it. Packages lie in `tests/kinds` unless their path is
+/// absolute.
+fn release(package: &str) -> Arc<Release> {
+    let package = Package::open(&Path::new("tests/kinds").join(package)).unwrap();
+    Arc::new(Release::new(Arc::new(package), &[]).unwrap())
+}
+
+/// A secret's value; where its name says that it is a machine key, it is one.
 fn value(secret: &SecretRef) -> SecretValue {
-    SecretValue::new(format!("{SECRET}{}", secret.name))
+    let name = &secret.name;
+    if !name.ends_with("machine-key") {
+        return SecretValue::new(format!("{SECRET}{name}"));
+    }
+    let digits = |use_of_it: &str| -> String {
+        let digest = Sha256::digest(format!("{name} {use_of_it}"));
+        digest.iter().map(|byte| format!("{byte:02X}")).collect()
+    };
+    let (validation, decryption) = (digits("1") + &digits("2"), digits("3"));
+    let algorithms = "validation=\"HMACSHA256\" decryption=\"AES\"";
+    SecretValue::new(format!(
+        "<machineKey validationKey=\"{validation}\" decryptionKey=\"{decryption}\" {algorithms} />"
+    ))
 }
 
 /// Resources from JSON: a list of pairs of kind and properties.
@@ -121,6 +145,10 @@ pub fn step(kind: &'static Kind, properties: &Value) -> Result<StepWork, String>
     if let Some(problem) = problems.0.first() {
         return Err(format!("{}: {}", problem.property, problem.message));
     }
+    let resource = match resource.package().map(release) {
+        Some(release) => resource.delivered(&release),
+        None => resource,
+    };
     Ok(StepWork { kind, resource: Arc::from(resource), place: "site.yml:1".to_owned() })
 }
 
@@ -161,6 +189,9 @@ impl Direct {
     fn send(&mut self, calls: Vec<Call>) -> Vec<Reply> {
         self.last_id += 1;
         let batch = Batch { id: self.last_id, nonce: self.nonce.clone(), calls };
+        // Secrets are put in as they are for the wire.
+        let line = encode(&batch, &|secret: &SecretRef| Ok(value(secret))).unwrap();
+        let batch: Batch = serde_json::from_slice(&line).unwrap();
         self.host.reply(self.access, &batch).replies
     }
 }
@@ -177,7 +208,7 @@ impl Observe for Direct {
 
 impl Change for Direct {
     async fn change(&mut self, writes: &[Write], then: &[Read]) -> Result<(Vec<Outcome>, Vec<Answer>), DoorError> {
-        let tells = writes.iter().map(|write| Call::Tell(filled(write)));
+        let tells = writes.iter().cloned().map(Call::Tell);
         let replies = self.send(tells.chain(then.iter().cloned().map(Call::Ask)).collect());
         let (mut outcomes, mut answers) = (Vec::new(), Vec::new());
         for reply in replies {
@@ -188,24 +219,4 @@ impl Change for Direct {
         }
         Ok((outcomes, answers))
     }
-}
-
-/// A write with its secrets filled in, as the wire would.
-fn filled(write: &Write) -> Write {
-    let fill = |text: &mut Text| {
-        if let Text::Secret(secret) = text {
-            *text = Text::Plain(format!("{SECRET}{}", secret.name));
-        }
-    };
-    let mut write = write.clone();
-    match &mut write {
-        Write::TestLogon { password, .. } => fill(password),
-        Write::IisCommit { edits, .. } => edits.iter_mut().for_each(|edit| match edit {
-            Edit::Set { value, .. } => fill(value),
-            Edit::Add { attributes, .. } => attributes.iter_mut().for_each(|(_, value)| fill(value)),
-            _ => {}
-        }),
-        _ => {}
-    }
-    write
 }

@@ -1,0 +1,131 @@
+//! Releases and machine keys that somebody changed on the host: each change shows as what it is, and is healed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+#[allow(dead_code, reason = "each test uses its part of it")]
+mod farm;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use farm::{Farm, steps};
+use farmhand::engine::{Status, StepWork};
+use farmhand::lab::HostSpec;
+
+const HOST: &str = "web01";
+const FEATURES: &str = r#"[["windows_feature", {"names": ["Web-Server", "Web-Asp-Net45"]}]]"#;
+const RELEASE: &str = r#"[["app_release", {"site": "Default Web Site", "package": "package"}]]"#;
+const KEY: &str = r#"[["machine_key", {"site": "Default Web Site", "key": {"secret()": {"store": "age", "name": "chat-machine-key"}}}]]"#;
+
+/// A host with the resource on it.
+async fn with(resource: &str) -> (Farm, Arc<[StepWork]>) {
+    let farm = Farm::of(&[HostSpec::new(HOST, "2019")]);
+    let resource = steps(resource);
+    for steps in [steps(FEATURES), Arc::clone(&resource)] {
+        let outcome = farm.apply(&[(HOST, steps)]).await.remove(0);
+        assert_eq!(outcome.status, Status::Changed, "{:?}", outcome.reasons);
+    }
+    (farm, resource)
+}
+
+/// The properties that differ, each with what is there.
+async fn differences(farm: &Farm, steps: &Arc<[StepWork]>) -> Vec<String> {
+    let looked = farm.plan(HOST, Arc::clone(steps)).await.looked.unwrap();
+    assert!(looked.troubles.is_empty(), "{:?}", looked.troubles);
+    let steps = looked.plans.iter().flat_map(|(_, plan)| plan.steps());
+    let changes = steps.flat_map(|step| step.changes.0.clone());
+    changes.map(|it| format!("{}: {}", it.property, it.actual.as_str().unwrap_or("no text"))).collect()
+}
+
+/// Changes something by hand, and says what has to show; then it is healed.
+async fn check(resource: &str, by_hand: impl Fn(&Path), expected: &[&str]) {
+    let (farm, steps) = with(resource).await;
+    assert_eq!(differences(&farm, &steps).await, [""; 0]);
+    by_hand(farm.host(HOST).folder().root());
+    assert_eq!(differences(&farm, &steps).await, expected);
+    let outcome = farm.apply(&[(HOST, Arc::clone(&steps))]).await.remove(0);
+    assert_eq!(outcome.status, Status::Changed, "{:?}", outcome.reasons);
+    assert_eq!(differences(&farm, &steps).await, [""; 0], "healed");
+}
+
+/// The one release's folder.
+fn live(host: &Path) -> PathBuf {
+    let mut releases = fs::read_dir(host.join("C/farmhand/releases/Default Web Site")).unwrap();
+    let live = releases.next().unwrap().unwrap().path();
+    assert!(releases.next().is_none(), "there is one release");
+    live
+}
+
+/// Replaces a text that is there in a file.
+fn edit(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{}: {text}", file.display());
+    fs::write(file, text.replace(from, to)).unwrap();
+}
+
+#[tokio::test]
+async fn an_edited_configuration_shows_as_that() {
+    let by_hand = |host: &Path| edit(&live(host).join("web.config"), "\"4.8\"", "\"4.7\"");
+    check(RELEASE, by_hand, &["files: web.config was edited"]).await;
+    // One byte more, of the same meaning, is an edit too.
+    let by_hand = |host: &Path| edit(&live(host).join("web.config"), "</configuration>", "</configuration> ");
+    check(RELEASE, by_hand, &["files: web.config was edited"]).await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_gone_shows_as_that() {
+    let by_hand = |host: &Path| fs::remove_file(live(host).join("web.config")).unwrap();
+    check(RELEASE, by_hand, &["files: web.config was edited"]).await;
+}
+
+#[tokio::test]
+async fn files_that_come_go_or_grow_show_as_that() {
+    let others: [fn(&Path); 4] = [
+        |live| fs::write(live.join("shell.aspx"), "<% %>").unwrap(),
+        |live| fs::write(live.join("bin/Other.dll"), "").unwrap(),
+        |live| fs::remove_file(live.join("index.html")).unwrap(),
+        |live| edit(&live.join("index.html"), "release 1", "release 1b"),
+    ];
+    for other in others {
+        check(RELEASE, |host| other(&live(host)), &["files: files were added, removed or replaced"]).await;
+    }
+    let by_hand = |host: &Path| {
+        fs::write(live(host).join("shell.aspx"), "<% %>").unwrap();
+        edit(&live(host).join("web.config"), "\"4.8\"", "\"4.7\"");
+    };
+    let both = "files: web.config was edited; files were added, removed or replaced";
+    check(RELEASE, by_hand, &[both]).await;
+}
+
+#[tokio::test]
+async fn rights_that_were_changed_show_as_that() {
+    // Everyone.
+    let by_hand = |host: &Path| edit(&host.join("acls.toml"), "S-1-5-17", "S-1-1-0");
+    check(RELEASE, by_hand, &["rights: were changed"]).await;
+}
+
+#[tokio::test]
+async fn another_live_folder_shows_as_that() {
+    let by_hand = |host: &Path| {
+        let digest = live(host).file_name().unwrap().to_str().unwrap().to_owned();
+        let config = host.join("C/Windows/System32/inetsrv/config/applicationHost.config");
+        let folder = format!("%SystemDrive%\\farmhand\\releases\\Default Web Site\\{digest}");
+        edit(&config, &folder, "C:\\inetpub\\wwwroot");
+    };
+    check(RELEASE, by_hand, &["release: C:\\inetpub\\wwwroot"]).await;
+}
+
+#[tokio::test]
+async fn another_machine_key_shows_as_the_key() {
+    let config = "C/inetpub/wwwroot/web.config";
+    let by_hand = |host: &Path| edit(&host.join(config), "validationKey=\"", "validationKey=\"00");
+    check(KEY, by_hand, &["key: differs"]).await;
+    let by_hand = |host: &Path| edit(&host.join(config), "validation=\"HMACSHA256\"", "validation=\"SHA1\"");
+    check(KEY, by_hand, &["key: differs"]).await;
+}

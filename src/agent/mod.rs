@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 pub mod framing;
+pub mod lines;
 
 /// The line after the last line of the agent's text.
 pub const END_LINE: &str = "#farmhand-agent-end";

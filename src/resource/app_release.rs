@@ -340,6 +340,9 @@ impl Resource for AppRelease {
 
     fn symptoms(&self, found: &Found) -> Vec<String> {
         let reply = found.reply(&self.site, &self.url()).filter(|reply| reply.status >= 500);
-        reply.map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url())).into_iter().collect()
+        reply
+            .map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url()))
+            .into_iter()
+            .collect()
     }
 }

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::{Input, SessionError, Settings, clixml};
 use crate::agent;
-use crate::agent::framing::{self, Lines, Resolver};
+use crate::agent::framing::{self, Resolver};
+use crate::agent::lines::Lines;
 use crate::hostcall::{Access, Batch, Call, HelloAnswer, Replies, Reply};
 use crate::transport::{Traffic, Transport};
 

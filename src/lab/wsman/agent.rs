@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::faults::Faults;
 use super::process::{Input, Output, Taken};
 use crate::agent;
-use crate::agent::framing::{Lines, Messages};
+use crate::agent::lines::{Lines, Messages};
 use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
 use crate::lab::{Answers, WireFault};
 

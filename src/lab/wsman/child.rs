@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::faults::Faults;
 use super::process::{Input, Output, Taken};
-use crate::agent::framing::Lines;
+use crate::agent::lines::Lines;
 use crate::hostcall::{Batch, Call};
 use crate::lab::{Answers, WireFault};
 

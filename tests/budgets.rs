@@ -53,6 +53,10 @@ fn a_run_without_changes_keeps_to_its_budget() {
     let playbook = fs::read_to_string("playbooks/signalr-farm.yml").unwrap();
     let folder = folder(&playbook, "web01", 5985);
     let folder = folder.path();
+    fs::create_dir(folder.join("chat")).unwrap();
+    for file in ["index.html", "web.config"] {
+        fs::copy(Path::new("playbooks/chat").join(file), folder.join("chat").join(file)).unwrap();
+    }
     fs::create_dir_all(folder.join(".farmhand/lab/secrets")).unwrap();
     fs::write(folder.join(".farmhand/lab/secrets/lab-operator"), PASSWORD).unwrap();
     let (_serving, server) = serve(folder);

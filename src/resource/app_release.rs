@@ -12,7 +12,7 @@ use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
 use crate::hostcall::read::HttpVerb;
 use crate::hostcall::{
-    Control, ControlTarget, Edit, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal, SecretFile, Text,
+    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal, SecretFile, Text,
     TreeFile, Write,
 };
 use crate::release::{FileContent, Release};
@@ -139,11 +139,14 @@ impl AppRelease {
         Ok(if wrong.is_empty() { AS_DELIVERED.to_owned() } else { wrong.join("; ") })
     }
 
-    /// Releases that are on the host, newest first, without the wanted one.
-    fn others(&self, release: &Release, found: &Found) -> Vec<String> {
+    /// Releases that are on the host, without the wanted one; the live one, to which one goes back, comes first.
+    fn others(&self, release: &Release, found: &Found, live: &str) -> Vec<String> {
         let names = found.file(&FileAt::Path(self.base()), &FileWant::Names).ok().flatten();
         let names = names.and_then(|folder| folder.names).unwrap_or_default();
-        names.into_iter().filter(|name| is_digest(name) && name != release.digest().as_str()).collect()
+        let mut others: Vec<String> =
+            names.into_iter().filter(|name| is_digest(name) && name != release.digest().as_str()).collect();
+        others.sort_by_key(|name| name != folder_name(live));
+        others
     }
 
     /// The call that brings the release's folder there.
@@ -162,6 +165,15 @@ impl AppRelease {
             except: self.writable.clone(),
         }
     }
+}
+
+/// The folder that an application's files are in.
+fn live_folder(application: &Element) -> &str {
+    application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default()
+}
+
+fn folder_name(path: &str) -> &str {
+    path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
 /// Whether a folder's name is that of a release.
@@ -267,10 +279,10 @@ impl Resource for AppRelease {
         let (_, Some(application)) = application(sites.as_ref(), &self.site, self.path.as_str()) else {
             return Ok(None);
         };
-        let live = application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default();
+        let live = live_folder(application);
         let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
         let is_live = wanted.is_ok_and(|it| it.as_str() == self.folder(release));
-        let name = live.rsplit(['\\', '/']).next().unwrap_or_default();
+        let name = folder_name(live);
         actual.state.release = Some(match is_live {
             true => release.digest().to_string(),
             // The same release below another root has the same name.
@@ -302,7 +314,7 @@ impl Resource for AppRelease {
         let (_, application) = application(sites.as_ref(), &self.site, self.path.as_str());
         let pool = application.and_then(|it| it.text("applicationPool")).unwrap_or("DefaultAppPool");
         let folder = self.folder(release);
-        let others = self.others(release, found);
+        let others = self.others(release, found, application.map(live_folder).unwrap_or_default());
         let delivers = ["release", "files"].iter().any(|property| changes.touch(property));
         if delivers {
             writes.add(Phase::Files, self.put(release, &others));

@@ -12,7 +12,7 @@ use crate::hostcall::config::AppPath;
 use crate::hostcall::{Answer, FileAt, FileWant, Read};
 use crate::release::machine_key_element;
 use crate::secret::Existing;
-use crate::value::{CompatibilityMode, MachineKey, PublishedKeys, SecretRef, Store};
+use crate::value::{CompatibilityMode, MachineKey, MachineKeyError, PublishedKeys, SecretRef, Store};
 
 /// Keep the machine key that an application has on a host, for all hosts and all later deploys
 ///
@@ -106,7 +106,13 @@ fn key(host: &str, app: &AppPath, answer: Answer) -> Result<MachineKey, Failure>
         failure.hint("make a new key and sign every user out: farmhand apply PLAYBOOK --replace-key")
     };
     let element = machine_key_element(&text).map_err(|error| wrong(error.to_string()))?;
-    MachineKey::parse(&element, &PublishedKeys::shipped()).map_err(|error| wrong(error.to_string()))
+    MachineKey::parse(&element, &PublishedKeys::shipped()).map_err(|error| match error {
+        // Nobody can be kept signed in by it, so that `apply` makes a key without being told to.
+        MachineKeyError::AutoGenerate(_) => {
+            Failure::hosts(format!("{place}: {error}; nothing was adopted")).hint("`apply` makes one for all hosts")
+        }
+        error => wrong(error.to_string()),
+    })
 }
 
 /// What there is to know of a key besides: how it was used there, and what is weak about it.

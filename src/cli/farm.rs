@@ -14,8 +14,10 @@ use super::target::{Right, runtime};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render};
 use crate::engine::{
-    self, Apply, Approval, HostOutcome, Macs, Place, Reach, Resolve, Sessions, StepWork, Survey, Work, apply, survey,
+    self, Apply, Approval, Door, DoorError, HostOutcome, Macs, Observe, Place, Reach, Resolve, Sessions, StepWork,
+    Survey, Work, apply, survey,
 };
+use crate::hostcall::{Answer, Read};
 use crate::inventory::Host;
 use crate::journal::Ledger;
 use crate::plan::{Agreed, Trouble};
@@ -77,6 +79,22 @@ impl Farm {
             lab.close();
         }
         Ok(surveys)
+    }
+
+    /// Asks one host over a session that cannot change anything.
+    pub fn ask(right: &Right, lab: Option<&LabFarm>, host: &str, reads: &[Read]) -> Result<Vec<Answer>, Failure> {
+        let nonce = engine::nonce().context("the system has no randomness to give").map_err(Failure::work)?;
+        let sessions = sessions(right, lab, &Macs::new(nonce, [], [], |_| Err(String::new())))?;
+        let asked: Result<Vec<Answer>, DoorError> = runtime()?.block_on(async {
+            let mut session = sessions.reader(host).await?;
+            let answers = Observe::observe(&mut session, reads).await;
+            Observe::close(session).await;
+            answers
+        });
+        if let Some(lab) = lab {
+            lab.close();
+        }
+        asked.map_err(|error| Failure::hosts(format!("{host}: {error}")))
     }
 
     fn sessions(&self) -> Result<Arc<Sessions>, Failure> {

@@ -42,7 +42,7 @@ pub fn ensure(
         let surveys = Farm::look_for_keys(ui, right, lab, forks, &missing)?;
         let owners = owners(&surveys);
         if !owners.is_empty() {
-            return Err(taken(first, &owners));
+            return Err(taken(first, &owners, against));
         }
     }
     if purpose == Purpose::Look && !against.is_lab() {
@@ -85,15 +85,16 @@ fn mac(answers: &[(Read, Answer)]) -> String {
     macs.collect()
 }
 
-fn taken(key: &SecretRef, owners: &[Vec<String>]) -> Failure {
+fn taken(key: &SecretRef, owners: &[Vec<String>], against: Against) -> Failure {
     let words: Vec<String> = owners.iter().map(|hosts| hosts.join(", ")).collect();
     let agree = if owners.len() == 1 { "with one key" } else { "with keys that differ" };
+    let lab = if against.is_lab() { " --lab" } else { "" };
     let host = owners.first().and_then(|hosts| hosts.first()).map(String::as_str).unwrap_or_default();
     let failure = Failure::input(format!(
         "hosts have a machine key already ({agree}: {}), and the store has no `{key}`; nothing was made",
         words.join(" | ")
     ));
     failure.hint(format!(
-        "keep that one: farmhand secret adopt PLAYBOOK {host}; or make a new one and sign every user out: --replace-key"
+        "keep that one: farmhand{lab} secret adopt PLAYBOOK {host}; or make a new one and sign every user out: --replace-key"
     ))
 }

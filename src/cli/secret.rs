@@ -1,5 +1,6 @@
 //! `farmhand secret`: the sealed store beside a playbook.
 
+mod adopt;
 mod export;
 mod generate;
 mod list;
@@ -71,6 +72,7 @@ enum Command {
     List(list::Args),
     Export(export::Args),
     Rotate(rotate::Args),
+    Adopt(adopt::Args),
     Recipients(recipients::Args),
     /// Seal all secrets anew for everybody who is in the list of recipients now
     #[command(after_help = "Examples:\n  farmhand secret reseal")]
@@ -92,6 +94,7 @@ pub fn run(ui: Ui, against: Against, args: Args) -> Result<Exit, Failure> {
         Command::List(args) => list::run(ui, against, &args)?,
         Command::Export(args) => export::run(ui, against, &args)?,
         Command::Rotate(args) => rotate::run(ui, against, &args)?,
+        Command::Adopt(args) => adopt::run(ui, against, &args)?,
         Command::Recipients(args) => recipients::run(ui, against, args)?,
         Command::Reseal { folder } => {
             let names = folder.sealed(against)?.reseal().map_err(Failure::work)?;

@@ -252,6 +252,13 @@ impl Target {
         Farm::new(right, lab, self.forks)
     }
 
+    /// Loads the playbook and says what answers for its hosts, without a look at its machine keys.
+    pub fn right(&self, ui: Ui, against: Against) -> Result<(Right, Option<LabFarm>), Failure> {
+        let right = self.files.load(ui, against)?;
+        let lab = self.lab(&right, against)?;
+        Ok((right, lab))
+    }
+
     fn lab(&self, right: &Right, against: Against) -> Result<Option<LabFarm>, Failure> {
         let Against::Lab(engine) = against else { return Ok(None) };
         LabFarm::open(&lab_farm::folder(&self.files.inventory()), &right.hosts(), engine).map(Some)

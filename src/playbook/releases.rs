@@ -143,6 +143,7 @@ fn named(
     for edit in overlays.iter_mut().flat_map(|overlay| &mut overlay.edits) {
         match edit {
             ConfigEdit::MachineKey { key, .. } => name(key)?,
+            ConfigEdit::File { .. } => {}
             ConfigEdit::Attribute { value, .. }
             | ConfigEdit::AppSetting { value, .. }
             | ConfigEdit::ConnectionString { value, .. } => {

@@ -110,6 +110,11 @@ impl Release {
         };
         let mut files: BTreeMap<String, FileContent> = package.files().iter().map(plain).collect();
         for (path, edits) in by_file(&package, overlays)? {
+            if let [ConfigEdit::File { text }] = edits.as_slice() {
+                let pieces = vec![TextPiece::Plain(text.clone())];
+                files.insert(path, FileContent::Overlaid(SecretText { pieces, ..SecretText::default() }));
+                continue;
+            }
             let before = bytes_of(&package, &path)?;
             let text = apply(&path, before.as_deref().unwrap_or(EMPTY_CONFIG), &edits)?;
             // Edits that changed nothing make no other release.
@@ -136,10 +141,12 @@ impl Release {
         &self.files
     }
 
-    /// The file of a path.
+    /// The file of a path; letter case does not count, as on Windows.
     pub fn file(&self, path: &str) -> Option<&ReleaseFile> {
-        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
-        self.files.get(at)
+        match self.files.binary_search_by(|file| file.path.as_str().cmp(path)) {
+            Ok(at) => self.files.get(at),
+            Err(_) => self.files.iter().find(|file| folded(&file.path) == folded(path)),
+        }
     }
 
     /// The secrets in it, each once, by name.
@@ -204,6 +211,7 @@ fn by_file<'a>(
                 }
                 "web.config".to_owned()
             }
+            None if matches!(overlay.edits.as_slice(), [ConfigEdit::File { .. }]) => path,
             None => return Err(OverlayError::NotThere { file: path }),
         };
         files.entry(path).or_default().extend(&overlay.edits);

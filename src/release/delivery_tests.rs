@@ -98,6 +98,29 @@ fn a_web_config_is_made_where_there_is_none() {
 }
 
 #[test]
+fn a_whole_file_is_added_or_replaced_and_goes_with_its_overlay() {
+    let (_folder, package) = package(&FILES);
+    let bare = release(&package, &[]).digest().clone();
+    let offline = release(&package, &[Overlay::whole("app_offline.htm", "back soon")]);
+    assert_ne!(offline.digest(), &bare);
+    assert_eq!(&**offline.read("app_offline.htm", 0, 100, none).unwrap(), b"back soon");
+    let replaced = release(&package, &[Overlay::whole("bin/a.dll", "def")]);
+    assert_eq!(&**replaced.read("bin\\a.dll", 0, 100, none).unwrap(), b"def");
+    let config = Overlay::whole("web.config", "<configuration />");
+    let error = Release::new(Arc::clone(&package), &[machine_key("0000000000000001"), config]).unwrap_err();
+    assert_eq!(error.to_string(), "`Web.config`: the whole file is set twice");
+}
+
+#[test]
+fn a_file_is_found_in_any_letter_case_as_on_windows() {
+    let (_folder, package) = package(&FILES);
+    let release = release(&package, &[]);
+    assert_eq!(release.file("web.config").map(|file| file.path.as_str()), Some("Web.config"));
+    assert_eq!(&**release.read("BIN\\A.DLL", 0, 100, none).unwrap(), b"abc");
+    assert!(release.file("web.configs").is_none());
+}
+
+#[test]
 fn a_configuration_that_was_written_since_it_was_judged_is_noticed() {
     let (folder, package) = package(&FILES);
     fs::write(folder.path().join("Web.config"), "<configuration  />").unwrap();

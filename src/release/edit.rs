@@ -53,7 +53,7 @@ fn plain(edit: &ConfigEdit) -> Vec<&str> {
         ConfigEdit::ConnectionString { name, value, provider } => {
             (std::iter::once(name.as_str()).chain(provider.as_deref()).collect(), Some(value))
         }
-        ConfigEdit::MachineKey { .. } => (Vec::new(), None),
+        ConfigEdit::MachineKey { .. } | ConfigEdit::File { .. } => (Vec::new(), None),
     };
     texts.extend(value.iter().flat_map(|value| &value.0).filter_map(|piece| match piece {
         ValuePiece::Plain(text) => Some(text.as_str()),
@@ -73,6 +73,10 @@ struct Editor<'a> {
 impl Editor<'_> {
     fn apply(&mut self, edit: &ConfigEdit) -> Result<(), OverlayError> {
         match edit {
+            // It comes alone, or something else sets the same.
+            ConfigEdit::File { .. } => {
+                return Err(OverlayError::Twice { file: self.file.to_owned(), target: "the whole file".to_owned() });
+            }
             ConfigEdit::Attribute { at, name, value } => {
                 let target = format!("{at}/@{name}");
                 if !is_name(name) {

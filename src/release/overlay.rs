@@ -18,9 +18,16 @@ impl Overlay {
     pub fn web_config(edits: Vec<ConfigEdit>) -> Overlay {
         Overlay { file: "web.config".to_owned(), edits }
     }
+
+    /// A whole file, there or not.
+    pub fn whole(file: &str, text: &str) -> Overlay {
+        Overlay { file: file.to_owned(), edits: vec![ConfigEdit::File { text: text.to_owned() }] }
+    }
 }
 
 /// One edit.
+///
+/// All but [`ConfigEdit::File`] edit XML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigEdit {
     /// An attribute of an element; elements on the way that are not there are made.
@@ -54,6 +61,11 @@ pub enum ConfigEdit {
         key: SecretRef,
         /// `compatibilityMode`; not written without.
         compatibility_mode: Option<CompatibilityMode>,
+    },
+    /// The whole file, which is made where it is not there; no other edit of it goes with that.
+    File {
+        /// Its text.
+        text: String,
     },
 }
 

@@ -62,6 +62,10 @@ pub fn value(value: &Value) -> String {
             if map.contains_key(SecretRef::MARK) {
                 return "(sensitive)".to_owned();
             }
+            // What a host does not tell, though it is no secret of the playbook.
+            if let (1, Some(Value::String(how))) = (map.len(), map.get("withheld")) {
+                return format!("(withheld) {how}");
+            }
             let entries = map.iter().filter(|(_, value)| !value.is_null());
             let entries: Vec<String> = entries.map(|(name, value)| format!("{name}: {}", self::value(value))).collect();
             format!("{{ {} }}", entries.join(", "))

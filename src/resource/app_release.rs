@@ -12,10 +12,10 @@ use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
 use crate::hostcall::read::HttpVerb;
 use crate::hostcall::{
-    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal, SecretFile, Text,
-    TreeFile, Write,
+    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal,
+    SecretFile, Text, TreeFile, Write,
 };
-use crate::release::{FileContent, Release};
+use crate::release::{FileContent, Overlay, Release};
 use crate::value::{Changes, UrlPath, WindowsPath};
 
 /// Where releases are kept unless the playbook says otherwise.
@@ -60,6 +60,11 @@ pub struct AppRelease {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("writeOnly" = true))]
     pub prove: Option<bool>,
+    /// Whether the application is taken offline: its release gets an `app_offline.htm`, with which IIS answers every
+    /// request with 503 and a page that says so. That is another release; without `offline` the one before comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub offline: Option<bool>,
     /// What is compared, once the release is known.
     #[serde(flatten, skip_deserializing)]
     #[schemars(skip)]
@@ -89,6 +94,14 @@ pub struct ReleaseState {
 
 const AS_DELIVERED: &str = "as delivered";
 const ANSWERS: &str = "below 500";
+const OFFLINE: &str = "offline (503)";
+
+/// The file that takes an application offline for as long as it is there (ASP.NET, ASP.NET Core Module).
+const APP_OFFLINE: &str = "app_offline.htm";
+/// What is in it.
+const OFFLINE_PAGE: &str = include_str!("../../templates/app_offline.htm");
+/// What tells it from other answers with 503.
+const OFFLINE_MARK: &str = "<!-- farmhand: the application is offline on purpose -->";
 
 impl AppRelease {
     /// The folder with the application's releases.
@@ -118,6 +131,20 @@ impl AppRelease {
 
     fn proves(&self) -> bool {
         self.prove != Some(false)
+    }
+
+    fn is_offline(&self) -> bool {
+        self.offline == Some(true)
+    }
+
+    /// What the application answers, in few words.
+    fn answer(&self, found: &Found) -> String {
+        match found.reply(&self.site, &self.url()) {
+            Some(reply) if reply.status == 503 && reply.body.contains(OFFLINE_MARK) => OFFLINE.to_owned(),
+            Some(reply) if self.is_offline() || reply.status >= 500 => format!("status {}", reply.status),
+            Some(_) => ANSWERS.to_owned(),
+            None => "none".to_owned(),
+        }
     }
 
     fn virtual_directory(&self) -> ElementPath {
@@ -190,9 +217,14 @@ fn tree_digest(release: &Release, except: &[String]) -> String {
     let mut lines: Vec<Vec<u16>> = Vec::new();
     for file in release.files() {
         let path = file.path.to_lowercase();
-        if let FileContent::Plain { bytes, .. } = &file.content
-            && !left_out(&path)
-        {
+        let bytes = match &file.content {
+            FileContent::Plain { bytes, .. } => Some(*bytes),
+            // How long a text with secrets is would tell something of them; only web.config has any.
+            FileContent::Overlaid(text) => {
+                text.bytes(|_| Err(String::new())).ok().and_then(|bytes| u64::try_from(bytes.len()).ok())
+            }
+        };
+        if let Some(bytes) = bytes.filter(|_| !left_out(&path)) {
             lines.push(format!("{path}|{bytes}\n").encode_utf16().collect());
         }
     }
@@ -235,6 +267,10 @@ impl Resource for AppRelease {
         Some(&self.package)
     }
 
+    fn overlays(&self) -> Vec<Overlay> {
+        self.is_offline().then(|| Overlay::whole(APP_OFFLINE, OFFLINE_PAGE)).into_iter().collect()
+    }
+
     fn folder_chars(&self) -> usize {
         // `%SystemDrive%` is two characters on the host; `.partial` is there while it is built.
         self.base().replace("%SystemDrive%", "C:").chars().count() + "\\0123456789ab.partial".len()
@@ -245,7 +281,7 @@ impl Resource for AppRelease {
             release: Some(release.digest().to_string()),
             files: Some(AS_DELIVERED.to_owned()),
             rights: Some(AS_DELIVERED.to_owned()),
-            answer: self.proves().then(|| ANSWERS.to_owned()),
+            answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
         };
         self.delivery = Some(Arc::clone(release));
     }
@@ -299,11 +335,7 @@ impl Resource for AppRelease {
             });
         }
         if self.proves() {
-            actual.state.answer = Some(match found.reply(&self.site, &self.url()) {
-                Some(reply) if reply.status < 500 => ANSWERS.to_owned(),
-                Some(reply) => format!("status {}", reply.status),
-                None => "none".to_owned(),
-            });
+            actual.state.answer = Some(self.answer(found));
         }
         Ok(Some(actual))
     }
@@ -351,7 +383,8 @@ impl Resource for AppRelease {
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {
-        let reply = found.reply(&self.site, &self.url()).filter(|reply| reply.status >= 500);
+        let wrong = |status: u16| if self.is_offline() { status != 503 } else { status >= 500 };
+        let reply = found.reply(&self.site, &self.url()).filter(|reply| wrong(reply.status));
         reply
             .map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url()))
             .into_iter()

@@ -6,6 +6,7 @@
 mod app_rights;
 mod binding;
 mod certificate;
+mod config_edits;
 mod found;
 mod identity;
 mod kind;
@@ -13,6 +14,8 @@ mod mirror;
 mod pool_values;
 mod reads;
 mod secret_macs;
+mod section_path;
+mod setting;
 mod was;
 mod writes;
 
@@ -188,5 +191,6 @@ kinds! {
     iis_application::IisApplication,
     iis_site::IisSite,
     machine_key::MachineKey,
+    web_config::WebConfig,
     windows_feature::WindowsFeature,
 }

@@ -12,8 +12,8 @@ use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
 use crate::hostcall::read::HttpVerb;
 use crate::hostcall::{
-    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal, SecretFile, Text,
-    TreeFile, Write,
+    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal,
+    SecretFile, Text, TreeFile, Write,
 };
 use crate::release::{FileContent, Release};
 use crate::value::{Changes, UrlPath, WindowsPath};
@@ -352,6 +352,9 @@ impl Resource for AppRelease {
 
     fn symptoms(&self, found: &Found) -> Vec<String> {
         let reply = found.reply(&self.site, &self.url()).filter(|reply| reply.status >= 500);
-        reply.map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url())).into_iter().collect()
+        reply
+            .map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url()))
+            .into_iter()
+            .collect()
     }
 }

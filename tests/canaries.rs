@@ -76,9 +76,10 @@ impl Mine {
         names.dedup();
         assert!(!names.is_empty(), "no kind names a secret");
         for name in names {
-            let value = match name.ends_with("machine-key") {
-                true => mine.canaries.hatch_machine_key(&name),
-                false => mine.canaries.hatch(&name),
+            let value = if name.ends_with("machine-key") {
+                mine.canaries.hatch_machine_key(&name)
+            } else {
+                mine.canaries.hatch(&name)
             };
             mine.run(&format!("secret set {name}"), Some(&value));
             mine.write(&format!(".farmhand/lab/secrets/{name}"), &value);

@@ -248,14 +248,12 @@ fn is_another(kind: &'static Kind, example: &Value, variant: &Variant) -> bool {
 
 /// The property as which a plan shows that another one differs; none where nothing is compared.
 fn shown_as(kind: &Kind, property: &str) -> Option<String> {
-    match (kind.name, property) {
-        // What a package holds and where it goes are one question: which folder is live.
-        ("app_release", "package" | "root") => Some("release".to_owned()),
-        _ => {
-            let first = property.split('.').next().unwrap();
-            (schema(kind)["properties"][first]["writeOnly"] != true).then(|| property.to_owned())
-        }
+    // What a package holds and where it goes are one question: which folder is live.
+    if let ("app_release", "package" | "root") = (kind.name, property) {
+        return Some("release".to_owned());
     }
+    let first = property.split('.').next().unwrap();
+    (schema(kind)["properties"][first]["writeOnly"] != true).then(|| property.to_owned())
 }
 
 /// Whether a property says no more than whether the object is there.

@@ -37,13 +37,22 @@ impl Farm {
     pub fn new() -> Farm {
         let folder = tempfile::tempdir().unwrap();
         let playbook = fs::read_to_string("playbooks/signalr-farm.yml").unwrap();
-        fs::write(folder.path().join("site.yml"), playbook.replace("secret('svc-chat')", "secret('env:SVC_CHAT')"))
-            .unwrap();
+        let playbook = playbook.replace("secret('svc-chat')", "secret('env:SVC_CHAT')");
+        fs::write(folder.path().join("site.yml"), playbook).unwrap();
+        fs::create_dir(folder.path().join("chat")).unwrap();
+        for file in ["index.html", "web.config"] {
+            fs::copy(Path::new("playbooks/chat").join(file), folder.path().join("chat").join(file)).unwrap();
+        }
         fs::create_dir(folder.path().join("lab")).unwrap();
         fs::copy("playbooks/inventory.yml", folder.path().join("lab/inventory.yml")).unwrap();
         let kill = Arc::new(Kill::default());
         let lab = Command::new("true").spawn().unwrap();
         let mut farm = Farm { folder, lab, kill, password: String::new(), crashes: 0 };
+        for words in ["init", "generate chat-machine-key --as machine-key"] {
+            let mut secret = farm.farmhand(&["secret"]);
+            secret.args(words.split(' ')).stdout(Stdio::null());
+            assert!(secret.status().unwrap().success(), "{words}");
+        }
         farm.serve();
         farm
     }
@@ -76,11 +85,17 @@ impl Farm {
     }
 
     fn apply(&self) -> Command {
-        let mut apply = Command::new(env!("CARGO_BIN_EXE_farmhand"));
-        apply.args(["apply", "site.yml", "--yes"]).current_dir(self.folder.path());
-        apply.env_clear().env("LAB_PASSWORD", &self.password).env("SVC_CHAT", "Pa55 of the service");
+        let mut apply = self.farmhand(&["apply", "site.yml", "--yes"]);
+        apply.env("LAB_PASSWORD", &self.password).env("SVC_CHAT", "Pa55 of the service");
         apply.stdout(Stdio::piped()).stderr(Stdio::piped());
         apply
+    }
+
+    fn farmhand(&self, arguments: &[&str]) -> Command {
+        let mut farmhand = Command::new(env!("CARGO_BIN_EXE_farmhand"));
+        farmhand.args(arguments).current_dir(self.folder.path());
+        farmhand.env_clear().env("FARMHAND_IDENTITY", self.path("identity"));
+        farmhand
     }
 
     /// Makes the hosts bare again and forgets all runs.
@@ -168,10 +183,15 @@ impl Drop for Farm {
     }
 }
 
+/// Batches that change what is there. The pieces of a release's files are announced with the release.
 fn changing_batches(log: &Path) -> usize {
     let text = fs::read_to_string(log).unwrap();
     let batches = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    batches.filter(|batch| batch["writes"].as_u64().unwrap() > 0).count()
+    let changes = |batch: &serde_json::Value| {
+        let pieces = batch["calls"].as_array().unwrap().iter().all(|call| call == "put_file");
+        batch["writes"].as_u64().unwrap() > 0 && !pieces
+    };
+    batches.filter(changes).count()
 }
 
 fn told(output: &Output) -> String {

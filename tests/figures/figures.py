@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 
+from delivery import delivery
+
 FARMHAND = os.path.abspath(sys.argv[1])
 HOSTS = [50, 100, 200, 1000]
 MOST_MEMORY_MIB = 512
@@ -47,6 +49,7 @@ def growth(root):
         # Hosts are worked on side by side, as many as `forks` allows.
         playbook = pathlib.Path("playbooks/signalr-farm.yml").read_text().replace("    serial: 1\n", "")
         (folder / "site.yml").write_text(playbook)
+        shutil.copytree("playbooks/chat", folder / "chat")
         (folder / "inventory.yml").write_text(INVENTORY % hosts)
         for expected in ["%d changed, 0 failed" % hosts, "%d ok, 0 changed, 0 failed" % hosts]:
             seconds, work, memory, code, text = run(folder, "--lab", "apply", "site.yml", "--yes")
@@ -79,7 +82,8 @@ def validate(root):
 
 
 with tempfile.TemporaryDirectory() as name:
-    wrong = growth(pathlib.Path(name)) + validate(pathlib.Path(name))
+    root = pathlib.Path(name)
+    wrong = growth(root) + validate(root) + delivery(run, root)
 for line in wrong:
     print("wrong: " + line)
 sys.exit(bool(wrong))

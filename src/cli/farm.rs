@@ -87,9 +87,9 @@ impl Farm {
         let sessions = sessions(right, lab, &Macs::new(nonce, [], [], |_| Err(String::new())))?;
         let asked = runtime()?.block_on(async {
             let mut session = sessions.reader(host).await?;
-            let answers = Observe::observe(&mut session, reads).await;
+            let answers: Result<_, DoorError> = Observe::observe(&mut session, reads).await;
             Observe::close(session).await;
-            Ok::<_, DoorError>(answers?)
+            answers
         });
         if let Some(lab) = lab {
             lab.close();

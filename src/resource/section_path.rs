@@ -27,9 +27,12 @@ pub fn element_path(app: AppPath, path: &ConfigPath) -> Option<ElementPath> {
     let mut element = ElementPath::in_app(app, &names.join("/"));
     element.steps = below
         .iter()
-        .map(|step| match step.keys.is_empty() {
-            true => Step::Child(step.element.clone()),
-            false => Step::Item(step.keys.iter().cloned().collect()),
+        .map(|step| {
+            if step.keys.is_empty() {
+                Step::Child(step.element.clone())
+            } else {
+                Step::Item(step.keys.iter().cloned().collect())
+            }
         })
         .collect();
     Some(element)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::iis_application::{application, folder_claim, sites};
+use super::left_behind::left_behind;
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
 use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
@@ -81,6 +82,9 @@ pub struct ReleaseState {
     /// The live release, or the folder where it is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
+    /// What stays behind in the folder that the application leaves, where that is none of farmhand's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
     /// Whether the live folder is as it was delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<String>,
@@ -92,6 +96,7 @@ pub struct ReleaseState {
     pub answer: Option<String>,
 }
 
+const NOTHING: &str = "nothing";
 const AS_DELIVERED: &str = "as delivered";
 const ANSWERS: &str = "below 500";
 const OFFLINE: &str = "offline (503)";
@@ -208,7 +213,9 @@ fn tree_digest(release: &Release, except: &[String]) -> String {
         let bytes = match &file.content {
             FileContent::Plain { bytes, .. } => Some(*bytes),
             // How long a text with secrets is would tell something of them; only web.config has any.
-            FileContent::Overlaid(text) => text.bytes(|_| Err(String::new())).ok().and_then(|bytes| u64::try_from(bytes.len()).ok()),
+            FileContent::Overlaid(text) => {
+                text.bytes(|_| Err(String::new())).ok().and_then(|bytes| u64::try_from(bytes.len()).ok())
+            }
         };
         if let Some(bytes) = bytes.filter(|_| !left_out(&path)) {
             lines.push(format!("{path}|{bytes}\n").encode_utf16().collect());
@@ -265,6 +272,7 @@ impl Resource for AppRelease {
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
             release: Some(release.digest().to_string()),
+            left_behind: Some(NOTHING.to_owned()),
             files: Some(AS_DELIVERED.to_owned()),
             rights: Some(AS_DELIVERED.to_owned()),
             answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
@@ -278,6 +286,7 @@ impl Resource for AppRelease {
         let Some(release) = &self.delivery else { return };
         reads.ask(Read::Files { at: self.live(""), want: self.tree() });
         reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
+        reads.ask(Read::Files { at: self.live(""), want: FileWant::Names });
         reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
         reads.ask(Read::Acl { path: self.folder(release) });
         if self.proves() {
@@ -310,6 +319,14 @@ impl Resource for AppRelease {
             false if is_digest(name) => name.to_owned(),
             false => live.to_owned(),
         });
+        if !is_live && !is_digest(name) {
+            actual.state.left_behind = match found.file(&self.live(""), &FileWant::Names) {
+                Ok(folder) => left_behind(&folder.and_then(|it| it.names).unwrap_or_default(), release),
+                // It is left all the same, so that this stands in nobody's way.
+                Err(refusal) => Some(format!("cannot be told: {}", refusal.text)),
+            }
+            .or(actual.state.left_behind);
+        }
         if is_live {
             actual.state.files = Some(self.files(release, found)?);
             let pool = application.text("applicationPool").unwrap_or_default();
@@ -370,6 +387,9 @@ impl Resource for AppRelease {
     fn symptoms(&self, found: &Found) -> Vec<String> {
         let wrong = |status: u16| if self.is_offline() { status != 503 } else { status >= 500 };
         let reply = found.reply(&self.site, &self.url()).filter(|reply| wrong(reply.status));
-        reply.map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url())).into_iter().collect()
+        reply
+            .map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url()))
+            .into_iter()
+            .collect()
     }
 }

@@ -10,6 +10,7 @@ mod config_edits;
 mod found;
 mod identity;
 mod kind;
+mod left_behind;
 mod mirror;
 mod pool_values;
 mod reads;

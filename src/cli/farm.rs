@@ -87,7 +87,7 @@ impl Farm {
         let sessions = sessions(right, lab, &Macs::new(nonce, [], [], |_| Err(String::new())))?;
         let asked: Result<Vec<Answer>, DoorError> = runtime()?.block_on(async {
             let mut session = sessions.reader(host).await?;
-            let answers = Observe::observe(&mut session, reads).await;
+            let answers: Result<_, DoorError> = Observe::observe(&mut session, reads).await;
             Observe::close(session).await;
             answers
         });

@@ -148,7 +148,20 @@ fn likely_secrets(line: &str) -> Vec<(usize, usize)> {
         }
         from = start + length;
     }
+    found.extend(connection_passwords(line));
     found
+}
+
+/// Passwords and keys in connection strings, such as `Pwd = hunter2;`.
+fn connection_passwords(line: &str) -> impl Iterator<Item = (usize, usize)> {
+    line.match_indices('=').filter_map(|(at, _)| {
+        let key = line[..at].trim_end().to_lowercase();
+        let known = ["password", "pwd", "accountkey", "sharedaccesskey"].iter().any(|word| key.ends_with(word));
+        let rest = &line[at + 1..];
+        let length = rest.find([';', '\'', '"']).unwrap_or(rest.len());
+        let blanks = rest[..length].len() - rest[..length].trim_start().len();
+        (known && blanks < length).then_some((at + 1 + blanks, at + 1 + length))
+    })
 }
 
 #[cfg(test)]

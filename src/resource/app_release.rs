@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::iis_application::{application, folder_claim, sites};
+use super::left_behind::left_behind;
+use super::release_folder::{WEB_CONFIG, is_digest, tree_digest};
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
 use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
@@ -23,9 +24,6 @@ const ROOT: &str = "%SystemDrive%\\farmhand";
 
 /// How many releases stay on a host unless the playbook says otherwise.
 const KEEP: u32 = 5;
-
-/// The file of a release that is compared byte by byte.
-const WEB_CONFIG: &str = "web.config";
 
 /// The files of an application: a package becomes a folder named for its content, and the application is switched to it.
 ///
@@ -81,6 +79,9 @@ pub struct ReleaseState {
     /// The live release, or the folder where it is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
+    /// What stays behind in the folder that the application leaves, where that is none of farmhand's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
     /// Whether the live folder is as it was delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<String>,
@@ -92,6 +93,7 @@ pub struct ReleaseState {
     pub answer: Option<String>,
 }
 
+const NOTHING: &str = "nothing";
 const AS_DELIVERED: &str = "as delivered";
 const ANSWERS: &str = "below 500";
 const OFFLINE: &str = "offline (503)";
@@ -203,36 +205,6 @@ fn folder_name(path: &str) -> &str {
     path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
-/// Whether a folder's name is that of a release.
-fn is_digest(name: &str) -> bool {
-    name.len() == 12 && name.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
-}
-
-/// What [`crate::hostcall::answer::Tree`] says of a folder that holds the release.
-fn tree_digest(release: &Release, except: &[String]) -> String {
-    let left_out = |path: &str| {
-        let mut all = except.iter().map(|it| it.to_lowercase()).chain([WEB_CONFIG.to_owned()]);
-        all.any(|it| path == it || path.strip_prefix(&it).is_some_and(|rest| rest.starts_with('\\')))
-    };
-    let mut lines: Vec<Vec<u16>> = Vec::new();
-    for file in release.files() {
-        let path = file.path.to_lowercase();
-        let bytes = match &file.content {
-            FileContent::Plain { bytes, .. } => Some(*bytes),
-            // How long a text with secrets is would tell something of them; only web.config has any.
-            FileContent::Overlaid(text) => {
-                text.bytes(|_| Err(String::new())).ok().and_then(|bytes| u64::try_from(bytes.len()).ok())
-            }
-        };
-        if let Some(bytes) = bytes.filter(|_| !left_out(&path)) {
-            lines.push(format!("{path}|{bytes}\n").encode_utf16().collect());
-        }
-    }
-    lines.sort();
-    let text: String = lines.iter().map(|line| String::from_utf16_lossy(line)).collect();
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Resource for AppRelease {
     const KIND: &'static str = "app_release";
     const EXAMPLE: &'static str = include_str!("app_release.example.yml");
@@ -279,6 +251,7 @@ impl Resource for AppRelease {
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
             release: Some(release.digest().to_string()),
+            left_behind: Some(NOTHING.to_owned()),
             files: Some(AS_DELIVERED.to_owned()),
             rights: Some(AS_DELIVERED.to_owned()),
             answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
@@ -292,6 +265,7 @@ impl Resource for AppRelease {
         let Some(release) = &self.delivery else { return };
         reads.ask(Read::Files { at: self.live(""), want: self.tree() });
         reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
+        reads.ask(Read::Files { at: self.live(""), want: FileWant::Names });
         reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
         reads.ask(Read::Acl { path: self.folder(release) });
         if self.proves() {
@@ -325,6 +299,14 @@ impl Resource for AppRelease {
             false if is_digest(name) && name != release.digest().as_str() => name.to_owned(),
             false => live.to_owned(),
         });
+        if !is_live && !is_digest(name) {
+            actual.state.left_behind = match found.file(&self.live(""), &FileWant::Names) {
+                Ok(folder) => left_behind(&folder.and_then(|it| it.names).unwrap_or_default(), release),
+                // It is left all the same, so that this stands in nobody's way.
+                Err(refusal) => Some(format!("cannot be told: {}", refusal.text)),
+            }
+            .or(actual.state.left_behind);
+        }
         if is_live {
             actual.state.files = Some(self.files(release, found)?);
             let pool = application.text("applicationPool").unwrap_or_default();

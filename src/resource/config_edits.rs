@@ -9,7 +9,7 @@ use crate::release::ConfigPath;
 /// Edits in the making.
 pub struct Edits<'f> {
     found: Found<'f>,
-    list: Vec<Edit>,
+    made: Vec<Edit>,
     expected: Vec<Expected>,
     /// Items that the edits before add.
     added: Vec<ElementPath>,
@@ -18,7 +18,7 @@ pub struct Edits<'f> {
 impl<'f> Edits<'f> {
     /// None yet.
     pub fn new(found: &Found<'f>) -> Edits<'f> {
-        Edits { found: *found, list: Vec::new(), expected: Vec::new(), added: Vec::new() }
+        Edits { found: *found, made: Vec::new(), expected: Vec::new(), added: Vec::new() }
     }
 
     /// Sets attributes of the item of a section that has this key; one that is not there is added.
@@ -65,7 +65,7 @@ impl<'f> Edits<'f> {
 
     /// What the edits rest on, and the edits.
     pub fn done(self) -> (Vec<Expected>, Vec<Edit>) {
-        (self.expected, self.list)
+        (self.expected, self.made)
     }
 
     fn section(&self, at: &ElementPath) -> Option<Element> {
@@ -82,6 +82,6 @@ impl<'f> Edits<'f> {
                 self.expected.push(token);
             }
         }
-        self.list.extend(edits);
+        self.made.extend(edits);
     }
 }

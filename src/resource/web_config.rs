@@ -163,8 +163,7 @@ impl Resource for WebConfig {
         }
         let secret = "a literal would stand here in clear; keep all of it in the store: \"{{ secret('NAME') }}\"";
         check_names("app_settings", self.app_settings.keys(), problems);
-        for (key, value) in self.app_settings.iter().filter(|(_, value)| value.looks_like_password()) {
-            let _ = value;
+        for (key, _) in self.app_settings.iter().filter(|(_, value)| value.looks_like_password()) {
             problems.add(&format!("app_settings.{key}"), format!("`{key}` holds a password"), secret);
         }
         check_names("connection_strings", self.connection_strings.keys(), problems);

@@ -40,8 +40,12 @@ pub struct MachineKey {
 }
 
 /// What IIS has where nobody has set a key: every server makes one of its own.
-const AUTOMATIC: [&str; 4] =
-    ["AutoGenerate,IsolateApps", "AutoGenerate", "AutoGenerate,IsolateByAppId", "AutoGenerate,IsolateApps,IsolateByAppId"];
+const AUTOMATIC: [&str; 4] = [
+    "AutoGenerate,IsolateApps",
+    "AutoGenerate",
+    "AutoGenerate,IsolateByAppId",
+    "AutoGenerate,IsolateApps,IsolateByAppId",
+];
 
 impl MachineKey {
     fn app_path(&self) -> AppPath {
@@ -118,7 +122,9 @@ impl Resource for MachineKey {
     fn overlays(&self) -> Vec<Overlay> {
         let key = self.key.reference().cloned();
         let compatibility_mode = self.compatibility_mode;
-        key.map(|key| Overlay::web_config(vec![ConfigEdit::MachineKey { key, compatibility_mode }])).into_iter().collect()
+        key.map(|key| Overlay::web_config(vec![ConfigEdit::MachineKey { key, compatibility_mode }]))
+            .into_iter()
+            .collect()
     }
 
     fn machine_key(&self) -> Option<&SecretRef> {

@@ -65,7 +65,7 @@ def told(what, delivery, payload):
     seconds, work, memory, traffic = delivery
     up, down, requests = traffic["bytes_up"], traffic["bytes_down"], traffic["requests"]
     print(
-        "%s: %.1f s (processor %.1f s), %d requests, %d bytes up (%.2f of the release's), %d down, peak %.0f MiB"
+        "%s: %.1f s (processor %.1f s), %d requests, %d bytes up (%.3f of the release's), %d down, peak %.0f MiB"
         % (what, seconds, work, requests, up, up / payload, down, memory)
     )
 

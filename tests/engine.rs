@@ -43,6 +43,20 @@ async fn a_host_that_fails_does_not_stop_the_others() {
 }
 
 #[tokio::test]
+async fn what_a_feature_brings_can_be_used_in_the_same_play() {
+    let farm = Farm::new(&["web01"]);
+    let wanted = r#"[["windows_feature", {"names": ["Web-Server"]}],
+        ["iis_application", {"site": "Default Web Site", "path": "/chat", "pool": "DefaultAppPool"}]]"#;
+    let outcomes = farm.apply(&[("web01", steps(wanted))]).await;
+    assert_eq!(outcomes[0].status, Status::Changed, "{:?}", outcomes[0].reasons);
+    let nowhere = r#"[["windows_feature", {"names": ["Web-Server"]}],
+        ["iis_application", {"site": "Nowhere", "path": "/chat"}]]"#;
+    let outcomes = farm.apply(&[("web01", steps(nowhere))]).await;
+    assert_eq!(outcomes[0].status, Status::Failed);
+    assert!(outcomes[0].reasons[0].contains("no site `Nowhere`"), "{:?}", outcomes[0].reasons);
+}
+
+#[tokio::test]
 async fn a_new_site_is_as_desired_whatever_the_defaults_of_the_server_are() {
     let farm = Farm::of(&[HostSpec { iis: true, ..HostSpec::new("web01", "2019") }]);
     // A host that nobody has spoken to has no files yet.

@@ -59,18 +59,23 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let mut open = Open::default();
     let mut troubles = Vec::new();
     let mut answers: Option<Vec<(Read, Answer)>> = None;
-    let shared = found.host().ok().and_then(|facts| facts.shared_configuration);
+    let facts = found.host().ok();
+    let iis = facts.as_ref().is_some_and(|facts| facts.iis.is_some());
+    let shared = facts.and_then(|facts| facts.shared_configuration);
     for (index, step) in wanted.iter().enumerate() {
         let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
+        let waits = open.barrier || !stages.is_empty();
         let mut problems = Problems::default();
-        step.resource.conflicts(found, &mut problems);
+        // What IIS brings with it is not known before it is there; the host is planned anew then.
+        if iis || !waits {
+            step.resource.conflicts(found, &mut problems);
+        }
         troubles.extend(problems.0.into_iter().map(|problem| Trouble::Conflict {
             index,
             address: address.clone(),
             problem,
         }));
-        let waits = open.barrier || !stages.is_empty();
         let actual = match step.resource.seen(found) {
             Ok(actual) => actual,
             Err(refusal) if waits && refusal.code == RefusalCode::Unsupported => None,

@@ -118,7 +118,9 @@ async fn another_live_folder_shows_as_that() {
         let folder = format!("%SystemDrive%\\farmhand\\releases\\Default Web Site\\{digest}");
         edit(&config, &folder, "C:\\inetpub\\wwwroot");
     };
-    check(RELEASE, by_hand, &["release: C:\\inetpub\\wwwroot"]).await;
+    // A folder of somebody else shows with what is left behind in it.
+    let shown = ["release: C:\\inetpub\\wwwroot", "left_behind: iisstart.htm (top level)"];
+    check(RELEASE, by_hand, &shown).await;
 }
 
 #[tokio::test]

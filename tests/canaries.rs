@@ -55,7 +55,7 @@ fn secrets(value: &Value, names: &mut Vec<String>) {
 /// A playbook of all examples.
 fn playbook() -> String {
     let mut steps = "      - windows_feature: { names: [Web-Server, Web-AppInit] }\n".to_owned();
-    for kind in KINDS.iter().filter(|kind| !kind.barrier) {
+    for kind in KINDS.iter().filter(|kind| kind.barrier.is_none()) {
         let lines: String = kind.example.lines().map(|line| format!("          {line}\n")).collect();
         steps.push_str(&format!("      - {}:\n{lines}", kind.name));
     }

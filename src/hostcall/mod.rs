@@ -11,10 +11,12 @@ pub mod answer;
 pub mod config;
 pub mod message;
 pub mod read;
+pub mod sql;
 pub mod write;
 
 pub use answer::{Answer, Outcome, Refusal, RefusalCode};
 pub use config::{AppPath, Attribute, Content, Edit, Element, ElementPath, Expected, Source, Step, Text, Token};
 pub use message::{Access, Batch, Call, Hello, HelloAnswer, Nonce, Replies, Reply};
 pub use read::{FileAt, FileWant, HttpAt, MacForm, Read};
-pub use write::{Control, ControlTarget, FileData, FileDigest, Grant, SecretFile, TreeFile, Write};
+pub use sql::{SqlDone, SqlMessage, SqlRows};
+pub use write::{Control, ControlTarget, FileData, FileDigest, Grant, SecretFile, SqlFind, TreeFile, Write};

@@ -1,5 +1,7 @@
 //! Reads: calls that change nothing on the host.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::config::ElementPath;
@@ -64,6 +66,20 @@ pub enum Read {
         /// Path and query, starting with `/`.
         path: String,
     },
+    /// One of the shipped questions to the instance of SQL Server on the host. Answer: [`super::SqlRows`].
+    /// Absent where the database is not there; refused as `unsupported` where SQL Server has no such view.
+    Sql {
+        /// The instance's name on its machine; empty for the default one. The session knows it, and fills it in.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        instance: String,
+        /// The database in which the question is asked.
+        database: String,
+        /// The question's text. Hosts answer those that farmhand ships and refuse any other.
+        query: String,
+        /// Parameters, all of them texts, by name without `@`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        arguments: BTreeMap<String, String>,
+    },
 }
 
 impl Read {
@@ -79,6 +95,7 @@ impl Read {
             Read::Accounts { .. } => "accounts",
             Read::Acl { .. } => "acl",
             Read::Http { .. } => "http",
+            Read::Sql { .. } => "sql",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Writes: calls that change a host. Only a writing session can send them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::answer::AclRights;
@@ -90,6 +92,50 @@ pub enum Write {
         /// The password.
         password: Text,
     },
+    /// A batch for the instance of SQL Server on the host, as one batch of its own. Outcome: [`super::SqlDone`].
+    Sql {
+        /// The instance's name on its machine; empty for the default one. The session knows it, and fills it in.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        instance: String,
+        /// The database in which it runs.
+        database: String,
+        /// What it is for, in words for messages: `turn the broker on`.
+        purpose: String,
+        /// The batch. Without arguments it goes as it is, never inside another statement, so that SQL Server itself
+        /// keeps passwords of keys out of its traces.
+        text: Text,
+        /// Parameters, all of them texts, by name without `@`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        arguments: BTreeMap<String, Text>,
+        /// A question whose answer, one text, takes the place of the first `{found}` in the batch, quoted as a text:
+        /// for what T-SQL takes no parameter for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        find: Option<SqlFind>,
+    },
+    /// Sets a text value in the registry, below `HKLM`. Guarded: [`super::Outcome::Moved`] where the value is not what
+    /// it was.
+    SetRegistry {
+        /// The key, such as `HKLM\SOFTWARE\…`.
+        key: String,
+        /// The value's name.
+        name: String,
+        /// What was there; `None` for nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
+        /// What shall be there; `None` for nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+}
+
+/// A question whose answer a batch needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlFind {
+    /// Its text, which gives one row with one text.
+    pub query: String,
+    /// Its parameters, all of them texts, by name without `@`.
+    pub arguments: BTreeMap<String, String>,
 }
 
 impl Write {
@@ -110,6 +156,8 @@ impl Write {
             Write::Remove { .. } => "remove",
             Write::SetAcl { .. } => "set_acl",
             Write::TestLogon { .. } => "test_logon",
+            Write::Sql { .. } => "sql",
+            Write::SetRegistry { .. } => "set_registry",
         }
     }
 }

@@ -51,6 +51,7 @@ impl Model {
             Read::Accounts { names } => self.accounts(names).map(Some),
             Read::Acl { path } => self.acl(path).and_then(|found| present(found.as_ref())),
             Read::Http { verb, at, path } => self.http(*verb, at, path),
+            Read::Sql { .. } => Err(no_sql_server()),
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -78,6 +79,7 @@ impl Model {
             Write::Remove { path, must } => self.remove(path, *must),
             Write::SetAcl { path, grants } => self.set_acl(path, grants),
             Write::TestLogon { account, password } => self.test_logon(account, password),
+            Write::Sql { .. } | Write::SetRegistry { .. } => Err(no_sql_server()),
         };
         done.map_or_else(Outcome::Failed, Outcome::Done)
     }
@@ -191,4 +193,9 @@ fn present<T: serde::Serialize>(value: Option<&T>) -> Result<Option<serde_json::
 /// A value as an answer.
 pub fn told<T: serde::Serialize>(value: &T) -> Told {
     serde_json::to_value(value).map_err(|error| refused_plainly(RefusalCode::Failed, error.to_string()))
+}
+
+fn no_sql_server() -> Refusal {
+    let text = "there is no instance of SQL Server on this host".to_owned();
+    Refusal { code: RefusalCode::Unsupported, text, hresult: None }
 }

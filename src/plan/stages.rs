@@ -59,13 +59,14 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let mut open = Open::default();
     let mut troubles = Vec::new();
     let mut answers: Option<Vec<(Read, Answer)>> = None;
+    let mut after: Option<&str> = None;
     let facts = found.host().ok();
     let iis = facts.as_ref().is_some_and(|facts| facts.iis.is_some());
     let shared = facts.and_then(|facts| facts.shared_configuration);
     for (index, step) in wanted.iter().enumerate() {
         let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
-        let waits = open.barrier || !stages.is_empty();
+        let waits = open.barrier.is_some() || !stages.is_empty();
         let mut problems = Problems::default();
         // What IIS brings with it is not known before it is there; the host is planned anew then.
         if iis || !waits {
@@ -90,8 +91,11 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             continue;
         }
         // Barriers side by side are one barrier: servicing takes all features in one operation.
-        if open.barrier && !step.kind.barrier {
-            stages.push(std::mem::take(&mut open).close(stages.is_empty()));
+        if open.barrier.is_some() && step.kind.barrier.is_none() {
+            let closed = std::mem::take(&mut open);
+            let next = closed.barrier;
+            stages.push(closed.close(after.map(str::to_owned)));
+            after = next;
         }
         let action = match &actual {
             None => Action::Create,
@@ -99,6 +103,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
+        let notes = step.resource.notes(found, &changes);
         let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
         let calls = open.writes.calls.get(before..).unwrap_or_default();
@@ -112,11 +117,11 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             answers = Some(replay(found.answers(), calls));
         }
         let place = step.place.to_owned();
-        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs });
-        open.barrier |= step.kind.barrier;
+        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, notes });
+        open.barrier = open.barrier.or(step.kind.barrier);
     }
     if !open.steps.is_empty() {
-        stages.push(open.close(stages.is_empty()));
+        stages.push(open.close(after.map(str::to_owned)));
     }
     (HostPlan { host: host.to_owned(), stages }, troubles)
 }
@@ -126,16 +131,11 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
 struct Open {
     steps: Vec<PlannedStep>,
     writes: Writes,
-    barrier: bool,
+    barrier: Option<&'static str>,
 }
 
 impl Open {
-    fn close(self, first: bool) -> Stage {
-        Stage {
-            after: (!first).then(|| "features".to_owned()),
-            steps: self.steps,
-            reboot_allowed: self.writes.reboot_allowed,
-            writes: merge(self.writes.calls),
-        }
+    fn close(self, after: Option<String>) -> Stage {
+        Stage { after, steps: self.steps, reboot_allowed: self.writes.reboot_allowed, writes: merge(self.writes.calls) }
     }
 }

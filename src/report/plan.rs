@@ -147,6 +147,9 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
             let _ = writeln!(text, "          {}", style.signed(sign, line));
         }
     }
+    for note in &step.notes {
+        let _ = writeln!(text, "      {}", style.yellow(&format!("! {note}")));
+    }
 }
 
 /// Whether a property does no more than name the object, as the address does.

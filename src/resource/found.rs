@@ -3,12 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::SecretMacs;
+use super::sql::Query;
 use crate::hostcall::answer::{
     Accounts, Acl, Certificate, Certificates, FeatureState, Features, FileState, HostFacts, HttpReply, PoolRuntime,
     RunState, Runtime, WasEvent,
 };
 use crate::hostcall::{
-    Answer, Content, Element, ElementPath, FileAt, FileWant, HttpAt, MacForm, Read, Refusal, RefusalCode,
+    Answer, Content, Element, ElementPath, FileAt, FileWant, HttpAt, MacForm, Read, Refusal, RefusalCode, SqlRows,
 };
 use crate::value::{Secret, SecretPart, SecretRef};
 
@@ -129,6 +130,23 @@ impl<'a> Found<'a> {
     /// When the host refused to say.
     pub fn acl(&self, path: &str) -> Result<Option<Acl>, Refusal> {
         self.answer("acl", |read| matches!(read, Read::Acl { path: asked } if asked == path))
+    }
+
+    /// What the instance of SQL Server answered to a question in a database; `None` where there is no such database.
+    ///
+    /// # Errors
+    /// When the server refused to say.
+    pub fn sql<T: DeserializeOwned>(&self, database: &str, query: Query) -> Result<Option<Vec<T>>, Refusal> {
+        let asked = |read: &Read| matches!(read, Read::Sql { database: of, query: text, .. } if of == database && text == query.text);
+        let rows: SqlRows = match self.answer("sql", asked) {
+            Ok(Some(rows)) => rows,
+            Ok(None) => return Ok(None),
+            Err(refusal) if refusal.is_no_database() => return Ok(None),
+            Err(refusal) => return Err(refusal),
+        };
+        let row = |row| serde_json::from_value(serde_json::Value::Object(row));
+        let rows: Result<Vec<T>, _> = rows.into_objects().map(row).collect();
+        rows.map(Some).map_err(|error| misanswered(query.name, &error.to_string()))
     }
 
     /// What a site answered to a GET of a path; `None` where nobody did.

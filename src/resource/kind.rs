@@ -19,8 +19,8 @@ pub struct Kind {
     pub name: &'static str,
     /// YAML of its properties, every property set.
     pub example: &'static str,
-    /// Whether a stage ends with it.
-    pub barrier: bool,
+    /// What comes after waits for, where a stage ends with it.
+    pub barrier: Option<&'static str>,
     read: fn(&Value) -> Result<Box<dyn Instance>, Misread>,
     schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -95,6 +95,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+    /// See [`Resource::notes`].
+    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String>;
     /// See [`Resource::symptoms`].
     fn symptoms(&self, found: &Found) -> Vec<String>;
 }
@@ -169,6 +171,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
         self.0.disturbs(found, changes)
+    }
+
+    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String> {
+        self.0.notes(found, changes)
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {

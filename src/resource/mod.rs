@@ -18,6 +18,7 @@ mod release_folder;
 mod secret_macs;
 mod section_path;
 mod setting;
+pub mod sql;
 mod was;
 mod writes;
 
@@ -48,8 +49,9 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     const KIND: &'static str;
     /// YAML of the properties, every property set.
     const EXAMPLE: &'static str;
-    /// Whether a stage ends with this resource: what comes after is planned from what it leaves behind.
-    const BARRIER: bool = false;
+    /// What comes after waits for, where a stage ends with this resource: `features`. It is planned from what the
+    /// resource leaves behind.
+    const BARRIER: Option<&'static str> = None;
 
     /// The object's name, for addresses: `web01/iis_app_pool/ChatPool`.
     fn name(&self) -> String;
@@ -111,6 +113,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
 
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+
+    /// What an operator should know before agreeing to the changes, besides the changes themselves.
+    fn notes(&self, _: &Found, _: &Changes) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What the host itself says about why a change did not take, in plain words.
     fn symptoms(&self, _: &Found) -> Vec<String> {
@@ -193,6 +200,7 @@ kinds! {
     iis_application::IisApplication,
     iis_site::IisSite,
     machine_key::MachineKey,
+    sql_database::SqlDatabase,
     web_config::WebConfig,
     windows_feature::WindowsFeature,
 }

@@ -1,7 +1,10 @@
 //! What the resources of a host want to know, each question once.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexSet;
 
+use super::sql::Query;
 use crate::hostcall::{ElementPath, MacForm, Read};
 
 /// Questions to one host. Those that Windows answers for many names at once are asked once for all names.
@@ -48,6 +51,17 @@ impl Reads {
     /// Asks for the certificates of a store.
     pub fn certificates(&mut self, store: &str) {
         self.others.insert(Read::Certificates { store: store.to_owned() });
+    }
+
+    /// Asks the instance of SQL Server one of its questions, in a database.
+    pub fn sql(&mut self, database: &str, query: Query) {
+        self.sql_with(database, query, BTreeMap::new());
+    }
+
+    /// The same with parameters.
+    pub fn sql_with(&mut self, database: &str, query: Query, arguments: BTreeMap<String, String>) {
+        let (database, query) = (database.to_owned(), query.text.to_owned());
+        self.others.insert(Read::Sql { instance: String::new(), database, query, arguments });
     }
 
     /// The questions as one batch; the host's facts come first, always.

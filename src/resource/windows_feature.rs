@@ -49,7 +49,7 @@ management_tools: true
 source: ['D:\\sources\\sxs']
 reboot: if_needed
 ";
-    const BARRIER: bool = true;
+    const BARRIER: Option<&'static str> = Some("features");
 
     fn name(&self) -> String {
         self.names.join(",")

@@ -12,6 +12,8 @@ pub enum Phase {
     Logon,
     /// Configuration: one commit a file.
     Commit,
+    /// Statements for SQL Server.
+    Sql,
     /// Start, stop, recycle.
     Control,
     /// What is of no use any more goes.

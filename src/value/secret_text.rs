@@ -83,6 +83,8 @@ pub enum Escape {
     None,
     /// As an attribute's value in XML, fit for quotes of either kind.
     XmlAttribute,
+    /// Between the quotes of a text in T-SQL.
+    SqlText,
 }
 
 /// Why a text cannot be put together. No message holds any of a secret.
@@ -172,6 +174,20 @@ impl Bytes {
         let text = value.expose();
         match escape {
             Escape::None => self.push(text),
+            Escape::SqlText => {
+                // A backslash at a line's end joins lines in T-SQL, which no password is meant to do.
+                if text.chars().any(char::is_control) {
+                    return Err("holds a control character, which cannot be a password in T-SQL".to_owned());
+                }
+                let mut quoted = Zeroizing::new(String::with_capacity(text.len() * 2));
+                for character in text.chars() {
+                    quoted.push(character);
+                    if character == '\'' {
+                        quoted.push(character);
+                    }
+                }
+                self.push(&quoted);
+            }
             Escape::XmlAttribute => {
                 if let Some(wrong) = text.chars().find(|character| !xml_allows(*character)) {
                     return Err(format!("holds the character U+{:04X}, which XML cannot hold", u32::from(wrong)));

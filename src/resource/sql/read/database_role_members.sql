@@ -1,0 +1,4 @@
+SELECT
+    role_principal_id,
+    member_principal_id
+FROM sys.database_role_members

@@ -1,0 +1,20 @@
+SELECT
+    name,
+    database_id,
+    owner_sid,
+    SUSER_SNAME(owner_sid) AS owner,
+    state_desc,
+    user_access_desc,
+    recovery_model_desc,
+    collation_name,
+    compatibility_level,
+    is_read_only,
+    is_auto_close_on,
+    snapshot_isolation_state_desc,
+    is_read_committed_snapshot_on,
+    is_broker_enabled,
+    service_broker_guid,
+    is_master_key_encrypted_by_server,
+    replica_id,
+    group_database_id
+FROM sys.databases

@@ -1,0 +1,5 @@
+SELECT
+    name,
+    schema_id,
+    principal_id
+FROM sys.schemas

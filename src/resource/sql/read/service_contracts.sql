@@ -1,0 +1,4 @@
+SELECT
+    name,
+    service_contract_id
+FROM sys.service_contracts

@@ -1,0 +1,8 @@
+-- Where the key goes: a name of its own for each state of each key, so that nothing is ever overwritten.
+SELECT @prefix
+    + CONVERT(nvarchar(36), key_guid)
+    + N'-'
+    + REPLACE(REPLACE(CONVERT(nvarchar(19), modify_date, 126), N'-', N''), N':', N'')
+    + N'.dmk' AS path
+FROM sys.symmetric_keys
+WHERE name = N'##MS_DatabaseMasterKey##'

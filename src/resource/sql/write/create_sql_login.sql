@@ -1,0 +1,1 @@
+CREATE LOGIN {login} WITH PASSWORD = {password}, CHECK_POLICY = ON

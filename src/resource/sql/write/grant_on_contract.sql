@@ -1,0 +1,1 @@
+GRANT {permissions} ON CONTRACT::{contract} TO {principal}

@@ -1,0 +1,1 @@
+GRANT {permissions} TO {principal}

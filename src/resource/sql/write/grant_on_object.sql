@@ -1,0 +1,1 @@
+GRANT {permissions} ON OBJECT::{schema}.{object} TO {principal}

@@ -1,0 +1,1 @@
+GRANT {permissions} ON SCHEMA::{schema} TO {principal}

@@ -1,0 +1,1 @@
+ALTER DATABASE {database} SET {broker} WITH ROLLBACK AFTER {seconds} SECONDS

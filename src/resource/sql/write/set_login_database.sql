@@ -1,0 +1,1 @@
+ALTER LOGIN {login} WITH DEFAULT_DATABASE = {database}

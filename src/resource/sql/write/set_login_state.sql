@@ -1,0 +1,1 @@
+ALTER LOGIN {login} {state}

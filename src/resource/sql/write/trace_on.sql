@@ -1,0 +1,1 @@
+DBCC TRACEON ({flag}, -1) WITH NO_INFOMSGS

@@ -60,6 +60,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let mut troubles = Vec::new();
     let mut answers: Option<Vec<(Read, Answer)>> = None;
     let mut after: Option<&str> = None;
+    let mut barriers: Vec<&str> = Vec::new();
     let facts = found.host().ok();
     let iis = facts.as_ref().is_some_and(|facts| facts.iis.is_some());
     let shared = facts.and_then(|facts| facts.shared_configuration);
@@ -68,8 +69,8 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let waits = open.barrier.is_some() || !stages.is_empty();
         let mut problems = Problems::default();
-        // What IIS brings with it is not known before it is there; the host is planned anew then.
-        if iis || !waits {
+        // What IIS brings with it, or a database, is not known before it is there; the host is planned anew then.
+        if !waits || (iis && barriers.iter().all(|it| *it == "features")) {
             step.resource.conflicts(found, &mut problems);
         }
         troubles.extend(problems.0.into_iter().map(|problem| Trouble::Conflict {
@@ -119,6 +120,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
         let place = step.place.to_owned();
         open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, notes });
         open.barrier = open.barrier.or(step.kind.barrier);
+        barriers.extend(step.kind.barrier);
     }
     if !open.steps.is_empty() {
         stages.push(open.close(after.map(str::to_owned)));

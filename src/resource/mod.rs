@@ -201,6 +201,12 @@ kinds! {
     iis_site::IisSite,
     machine_key::MachineKey,
     sql_database::SqlDatabase,
+    sql_login::SqlLogin,
+    sql_master_key::SqlMasterKey,
+    sql_permission::SqlPermission,
+    sql_service_broker::SqlServiceBroker,
+    sql_trace_flag::SqlTraceFlag,
+    sql_user::SqlUser,
     web_config::WebConfig,
     windows_feature::WindowsFeature,
 }

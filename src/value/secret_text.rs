@@ -179,6 +179,9 @@ impl Bytes {
                 if text.chars().any(char::is_control) {
                     return Err("holds a control character, which cannot be a password in T-SQL".to_owned());
                 }
+                if text.contains(super::FOUND_MARK) {
+                    return Err(format!("holds `{}`, which has a meaning of its own here", super::FOUND_MARK));
+                }
                 let mut quoted = Zeroizing::new(String::with_capacity(text.len() * 2));
                 for character in text.chars() {
                     quoted.push(character);

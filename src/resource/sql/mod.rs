@@ -6,15 +6,17 @@
 mod names;
 mod place;
 mod rows;
+mod securable;
 mod sessions;
 
-pub(super) use names::{check_name, check_seconds, in_own_words, seconds};
+pub(super) use names::{check_name, no_database, check_seconds, in_own_words, seconds};
 pub(super) use place::{Place, place, reads as place_reads};
 pub use rows::{
     Argument, BackupFile, Contract, Database, DatabasePrincipal, Instance, Key, Permission, Replica, RoleMember,
     SchemaRow, ServerPrincipal, SqlSession, TraceFlag,
 };
 
+pub(super) use securable::Securable;
 pub(super) use sessions::{cuts_off, sessions_in, would_be_cut_off};
 
 use super::{Phase, Writes};
@@ -89,17 +91,17 @@ templates! {
     CREATE_DATABASE "create_database",
     CREATE_DATABASE_WITH_COLLATION "create_database_with_collation",
     CREATE_MASTER_KEY "create_master_key",
-    CREATE_ROLE "create_role",
     CREATE_SCHEMA "create_schema",
     CREATE_SQL_LOGIN "create_sql_login",
     CREATE_USER "create_user",
     CREATE_WINDOWS_LOGIN "create_windows_login",
-    DROP_ROLE_MEMBER "drop_role_member",
+    DECRYPT_MASTER_KEY_BY_SERVICE_KEY "decrypt_master_key_by_service_key",
     ENCRYPT_MASTER_KEY_BY_SERVICE_KEY "encrypt_master_key_by_service_key",
     GRANT_ON_CONTRACT "grant_on_contract",
     GRANT_ON_DATABASE "grant_on_database",
     GRANT_ON_OBJECT "grant_on_object",
     GRANT_ON_SCHEMA "grant_on_schema",
+    OPEN_AND_BACKUP_MASTER_KEY "open_and_backup_master_key",
     SET_AUTO_CLOSE "set_auto_close",
     SET_BROKER "set_broker",
     SET_LOGIN_DATABASE "set_login_database",

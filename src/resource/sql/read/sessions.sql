@@ -6,3 +6,4 @@ SELECT
     program_name
 FROM sys.dm_exec_sessions
 WHERE is_user_process = 1
+    AND session_id <> @@SPID

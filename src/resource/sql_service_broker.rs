@@ -1,0 +1,149 @@
+//! `sql_service_broker`: whether a database delivers the messages of Service Broker.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::sql::{self, Database, MASTER, Place, place, place_reads, run};
+use super::{Disturbance, Found, Problems, Reads, Resource, Writes};
+use crate::hostcall::Refusal;
+use crate::value::{Changes, SqlPart, TimeSpan};
+
+/// Service Broker of a database, without which query notifications, and so SignalR's backplane, fall back to polling.
+///
+/// It is turned on only where it is off, from `master`, and needs the database for itself: other sessions in it are cut
+/// off after `rollback_after`. A restored or attached database has it off. An app that runs meanwhile notices only when
+/// it starts anew, so the plan names the pools to recycle.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqlServiceBroker {
+    /// The database.
+    pub database: String,
+    /// Whether messages are delivered.
+    pub enabled: bool,
+    /// How long other sessions may go on before they are cut off; 30 s unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub rollback_after: Option<TimeSpan>,
+    /// Whether the database may get a new broker identity where another database on the instance has the same one, as a
+    /// restored copy has (error 9772). All conversations in the database are lost with the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub new_broker: Option<bool>,
+}
+
+impl SqlServiceBroker {
+    fn here(&self, found: &Found) -> Option<Box<Database>> {
+        match place(found, &self.database) {
+            Ok(Place::Here(database)) => Some(database),
+            _ => None,
+        }
+    }
+
+    /// Another database whose broker is on under the same identity.
+    fn twin(found: &Found, database: &Database) -> Option<String> {
+        let databases = found.sql::<Database>(MASTER, sql::DATABASES).ok().flatten().unwrap_or_default();
+        let twin = databases.into_iter().find(|other| {
+            other.database_id != database.database_id
+                && other.is_broker_enabled
+                && other.service_broker_guid.is_some()
+                && other.service_broker_guid == database.service_broker_guid
+        });
+        twin.map(|twin| twin.name)
+    }
+}
+
+impl Resource for SqlServiceBroker {
+    const KIND: &'static str = "sql_service_broker";
+    const EXAMPLE: &'static str = include_str!("sql_service_broker.example.yml");
+
+    fn name(&self) -> String {
+        self.database.clone()
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        sql::check_name("database", &self.database, problems);
+        sql::check_seconds("rollback_after", self.rollback_after, problems);
+    }
+
+    fn reads(&self, reads: &mut Reads) {
+        place_reads(reads);
+        reads.sql(MASTER, sql::SESSIONS);
+    }
+
+    fn conflicts(&self, found: &Found, problems: &mut Problems) {
+        let database = match place(found, &self.database) {
+            Ok(Place::Absent) => return sql::no_database(&self.database, problems),
+            Ok(Place::Here(database)) if database.is_broker_enabled != self.enabled => database,
+            _ => return,
+        };
+        if database.replica_id.is_some() {
+            let message = format!(
+                "the database {} is in an availability group, in which SQL Server refuses to change the broker (1468)",
+                self.database
+            );
+            let help = "take the database out of the group, run again, and join it again";
+            problems.add("enabled", message, help);
+        } else if database.is_read_only {
+            let message = format!("the database {} is read-only", self.database);
+            problems.add("enabled", message, format!("ALTER DATABASE [{}] SET READ_WRITE, then run again", self.database));
+        } else if self.enabled && self.new_broker != Some(true) && let Some(twin) = Self::twin(found, &database) {
+            let message = format!(
+                "the databases {} and {twin} have the same broker identity, as a copy and its original have, and only one \
+                 may have its broker on (9772)",
+                self.database
+            );
+            let help = "new_broker: true gives this one another identity, and loses all conversations in it";
+            problems.add("new_broker", message, help);
+        }
+    }
+
+    fn seen(&self, found: &Found) -> Result<Option<Self>, Refusal> {
+        Ok(match place(found, &self.database)? {
+            Place::Absent => None,
+            Place::Secondary => Some(self.clone()),
+            Place::Here(database) => Some(SqlServiceBroker { enabled: database.is_broker_enabled, ..self.clone() }),
+        })
+    }
+
+    fn writes(&self, found: &Found, _: &Changes, writes: &mut Writes) {
+        let twin = self.here(found).and_then(|database| Self::twin(found, &database));
+        let broker = match (self.enabled, twin) {
+            (false, _) => "DISABLE_BROKER",
+            (true, Some(_)) => "NEW_BROKER",
+            (true, None) => "ENABLE_BROKER",
+        };
+        let parts = [
+            ("database", SqlPart::Name(&self.database)),
+            ("broker", SqlPart::Word(broker)),
+            ("seconds", SqlPart::Number(sql::seconds(self.rollback_after))),
+        ];
+        let turn = if self.enabled { "on" } else { "off" };
+        let purpose = format!("turn the broker of the database {} {turn}", self.database);
+        run(writes, MASTER, purpose, sql::SET_BROKER, &parts);
+    }
+
+    fn disturbs(&self, found: &Found, _: &Changes) -> Disturbance {
+        self.here(found).map_or(Disturbance::None, |database| sql::cuts_off(&sql::sessions_in(found, &database)))
+    }
+
+    fn notes(&self, found: &Found, _: &Changes) -> Vec<String> {
+        let Some(database) = self.here(found) else { return Vec::new() };
+        let sessions = sql::sessions_in(found, &database);
+        let mut notes = sql::would_be_cut_off(&sessions, sql::seconds(self.rollback_after));
+        if self.enabled {
+            if let Some(twin) = Self::twin(found, &database) {
+                notes.push(format!("loses all conversations in the database, because {twin} has the same identity"));
+            }
+            let apps: BTreeSet<(&str, &str)> = sessions
+                .iter()
+                .filter_map(|session| Some((session.login_name.as_deref()?, session.host_name.as_deref()?)))
+                .collect();
+            notes.extend(apps.into_iter().map(|(login, host)| {
+                format!("recycle needed: pools that run as {login} on {host} notice the broker only when they start")
+            }));
+        }
+        notes
+    }
+}

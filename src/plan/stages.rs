@@ -92,7 +92,9 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             continue;
         }
         // Barriers side by side are one barrier: servicing takes all features in one operation.
-        if open.barrier.is_some() && step.kind.barrier.is_none() {
+        // What an opaque step does is known to nobody, so it stands alone.
+        let ends = open.barrier.is_some() && step.kind.barrier.is_none();
+        if ends || (step.kind.opaque && !open.steps.is_empty()) {
             let closed = std::mem::take(&mut open);
             let next = closed.barrier;
             stages.push(closed.close(after.map(str::to_owned)));

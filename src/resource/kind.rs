@@ -21,6 +21,8 @@ pub struct Kind {
     pub example: &'static str,
     /// What comes after waits for, where a stage ends with it.
     pub barrier: Option<&'static str>,
+    /// See [`Resource::OPAQUE`].
+    pub opaque: bool,
     read: fn(&Value) -> Result<Box<dyn Instance>, Misread>,
     schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -28,7 +30,14 @@ pub struct Kind {
 impl Kind {
     /// Erases the type of a kind.
     pub const fn of<R: Resource>() -> Kind {
-        Kind { name: R::KIND, example: R::EXAMPLE, barrier: R::BARRIER, read: read::<R>, schema: schema::<R> }
+        Kind {
+            name: R::KIND,
+            example: R::EXAMPLE,
+            barrier: R::BARRIER,
+            opaque: R::OPAQUE,
+            read: read::<R>,
+            schema: schema::<R>,
+        }
     }
 
     /// Reads the properties of a step.

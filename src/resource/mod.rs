@@ -53,6 +53,10 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// resource leaves behind.
     const BARRIER: Option<&'static str> = None;
 
+    /// Whether what it does is known to nobody but its author. `plan` and `audit` leave such a step alone unless they are
+    /// told to run it, and a stage begins and ends with it.
+    const OPAQUE: bool = false;
+
     /// The object's name, for addresses: `web01/iis_app_pool/ChatPool`.
     fn name(&self) -> String;
 
@@ -204,6 +208,7 @@ kinds! {
     sql_login::SqlLogin,
     sql_master_key::SqlMasterKey,
     sql_permission::SqlPermission,
+    sql_query::SqlQuery,
     sql_service_broker::SqlServiceBroker,
     sql_trace_flag::SqlTraceFlag,
     sql_user::SqlUser,

@@ -58,7 +58,13 @@ impl Reads {
         self.sql_with(database, query, BTreeMap::new());
     }
 
-    /// The same with parameters.
+    /// Asks it a question of the playbook's own.
+    pub fn sql_text(&mut self, database: &str, query: &str) {
+        let (database, query) = (database.to_owned(), query.to_owned());
+        self.others.insert(Read::Sql { instance: String::new(), database, query, arguments: BTreeMap::new() });
+    }
+
+    /// Asks one of its questions with parameters.
     pub fn sql_with(&mut self, database: &str, query: Query, arguments: BTreeMap<String, String>) {
         let (database, query) = (database.to_owned(), query.text.to_owned());
         self.others.insert(Read::Sql { instance: String::new(), database, query, arguments });

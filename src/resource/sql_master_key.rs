@@ -208,3 +208,33 @@ impl Resource for SqlMasterKey {
         if changes.touch("backup") { vec![copy] } else { Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{SecretRef, Store};
+
+    #[test]
+    fn a_backup_is_named_for_the_key_and_its_last_change() {
+        let password = || Secret::Named(SecretRef { store: Store::Age, name: "k".to_owned(), fingerprint: None });
+        let folder = WindowsPath::try_from("E:\\keys\\".to_owned()).unwrap();
+        let backup = KeyBackup { folder, password: password(), of: as_it_is() };
+        let key = Key {
+            name: Key::MASTER.to_owned(),
+            key_guid: Some("0B1C".to_owned()),
+            create_date: None,
+            modify_date: Some("2026-11-21T18:16:14.123".to_owned()),
+        };
+        let check = |database: &str, expected: &str| {
+            let resource = SqlMasterKey {
+                database: database.to_owned(),
+                password: password(),
+                encrypted_by_service_key: None,
+                backup: None,
+            };
+            assert_eq!(resource.file(&backup, &key).unwrap(), expected);
+        };
+        check("Chat", "Chat-0B1C-20261121T181614.dmk");
+        check("a/b:c", "a_b_c-0B1C-20261121T181614.dmk");
+    }
+}

@@ -178,7 +178,11 @@ impl Resource for SqlPermission {
             let named = [&grant.schema, &grant.object, &grant.contract].into_iter().flatten().count();
             let at = format!("grants[{index}]");
             if named > 1 {
-                problems.add(&at, "permissions are on one thing", "one of schema, object and contract; a grant for each");
+                problems.add(
+                    &at,
+                    "permissions are on one thing",
+                    "one of schema, object and contract; a grant for each",
+                );
             }
             let word = |it: &String| !it.is_empty() && it.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
             if grant.permissions.is_empty() || !grant.permissions.iter().all(word) {

@@ -65,7 +65,7 @@ pub struct PlannedStep {
     pub disturbs: Disturbance,
     /// What an operator should know before agreeing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// What happens to a resource as a whole.

@@ -106,7 +106,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
-        let notes = step.resource.notes(found, &changes);
+        let remarks = step.resource.remarks(found, &changes);
         let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
         let calls = open.writes.calls.get(before..).unwrap_or_default();
@@ -120,7 +120,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             answers = Some(replay(found.answers(), calls));
         }
         let place = step.place.to_owned();
-        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, notes });
+        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, remarks });
         open.barrier = open.barrier.or(step.kind.barrier);
         barriers.extend(step.kind.barrier);
     }

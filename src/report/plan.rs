@@ -147,7 +147,7 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
             let _ = writeln!(text, "          {}", style.signed(sign, line));
         }
     }
-    for note in &step.notes {
+    for note in &step.remarks {
         let _ = writeln!(text, "      {}", style.yellow(&format!("! {note}")));
     }
 }

@@ -104,8 +104,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
-    /// See [`Resource::notes`].
-    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String>;
+    /// See [`Resource::remarks`].
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
     /// See [`Resource::symptoms`].
     fn symptoms(&self, found: &Found) -> Vec<String>;
 }
@@ -182,8 +182,8 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.disturbs(found, changes)
     }
 
-    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String> {
-        self.0.notes(found, changes)
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
+        self.0.remarks(found, changes)
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {

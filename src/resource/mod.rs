@@ -119,7 +119,7 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
 
     /// What an operator should know before agreeing to the changes, besides the changes themselves.
-    fn notes(&self, _: &Found, _: &Changes) -> Vec<String> {
+    fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()
     }
 

@@ -203,7 +203,7 @@ impl Resource for SqlMasterKey {
         Disturbance::None
     }
 
-    fn notes(&self, _: &Found, changes: &Changes) -> Vec<String> {
+    fn remarks(&self, _: &Found, changes: &Changes) -> Vec<String> {
         let copy = "copy the backup and both passwords to where this server's loss does not reach them".to_owned();
         if changes.touch("backup") { vec![copy] } else { Vec::new() }
     }

@@ -135,23 +135,23 @@ impl Resource for SqlServiceBroker {
         self.here(found).map_or(Disturbance::None, |database| sql::cuts_off(&sql::sessions_in(found, &database)))
     }
 
-    fn notes(&self, found: &Found, _: &Changes) -> Vec<String> {
+    fn remarks(&self, found: &Found, _: &Changes) -> Vec<String> {
         let Some(database) = self.here(found) else { return Vec::new() };
         let sessions = sql::sessions_in(found, &database);
-        let mut notes = sql::would_be_cut_off(&sessions, sql::seconds(self.rollback_after));
+        let mut remarks = sql::would_be_cut_off(&sessions, sql::seconds(self.rollback_after));
         if self.enabled {
             if let Some(twin) = Self::twin(found, &database) {
-                notes.push(format!("loses all conversations in the database, because {twin} has the same identity"));
+                remarks.push(format!("loses all conversations in the database, because {twin} has the same identity"));
             }
             let apps: BTreeSet<(&str, &str)> = sessions
                 .iter()
                 .filter_map(|session| Some((session.login_name.as_deref()?, session.host_name.as_deref()?)))
                 .collect();
-            notes.extend(apps.into_iter().map(|(login, host)| {
+            remarks.extend(apps.into_iter().map(|(login, host)| {
                 format!("recycle needed: pools that run as {login} on {host} notice the broker only when they start")
             }));
         }
-        notes
+        remarks
     }
 }
 
@@ -222,10 +222,10 @@ mod tests {
         let answers = [instance(3), databases(&[("Chat", false, "A")], |_| {}), sessions()];
         let macs = SecretMacs::default();
         let found = Found::new(&answers, &macs);
-        let notes = broker(None).notes(&found, &Changes::default());
+        let remarks = broker(None).remarks(&found, &Changes::default());
         assert_eq!(broker(None).disturbs(&found, &Changes::default()), Disturbance::Restarts);
-        assert!(notes[0].contains("CORP\\svc-chat from WEB01"), "{notes:?}");
-        assert!(notes[1].starts_with("recycle needed: pools that run as CORP\\svc-chat on WEB01"), "{notes:?}");
+        assert!(remarks[0].contains("CORP\\svc-chat from WEB01"), "{remarks:?}");
+        assert!(remarks[1].starts_with("recycle needed: pools that run as CORP\\svc-chat on WEB01"), "{remarks:?}");
     }
 
     #[test]

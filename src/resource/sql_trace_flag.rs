@@ -146,7 +146,7 @@ impl Resource for SqlTraceFlag {
         Disturbance::None
     }
 
-    fn notes(&self, _: &Found, changes: &Changes) -> Vec<String> {
+    fn remarks(&self, _: &Found, changes: &Changes) -> Vec<String> {
         let startup = "startup takes effect when SQL Server next starts; it is not restarted".to_owned();
         if changes.touch("startup") { vec![startup] } else { Vec::new() }
     }

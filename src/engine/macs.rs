@@ -6,8 +6,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::hostcall::{MacForm, Nonce};
-use crate::release::Release;
-use crate::resource::SecretMacs;
+use crate::release::{Release, ReleaseSetting};
+use crate::resource::{SecretMacs, SettingMac};
 use crate::value::{SecretPart, SecretRef, SecretValue};
 
 /// The file of a release that is compared as a whole.
@@ -62,6 +62,14 @@ impl Macs {
             if let Ok(bytes) = release.read(WEB_CONFIG, 0, usize::MAX, &resolve) {
                 let mac = macs.of_bytes(&bytes);
                 macs.files.insert((release.digest().to_string(), WEB_CONFIG.to_owned()), mac);
+            }
+            if let Ok(Some(settings)) = release.settings() {
+                let setting = |it: ReleaseSetting| {
+                    let mac = it.value.bytes(&resolve).ok().map(|bytes| macs.of_bytes(&bytes));
+                    SettingMac { section: it.section, name: it.name, mac }
+                };
+                let settings = settings.into_iter().map(setting).collect();
+                macs.settings.insert(release.digest().to_string(), settings);
             }
         }
         Macs { nonce, secrets: Arc::new(macs) }

@@ -200,6 +200,7 @@ mod tests {
             action: Action::Update,
             changes: Changes(vec![change]),
             disturbs,
+            remarks: Vec::new(),
         }
     }
 

@@ -99,6 +99,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
+        let remarks = step.resource.remarks(found, &changes);
         let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
         let calls = open.writes.calls.get(before..).unwrap_or_default();
@@ -112,7 +113,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             answers = Some(replay(found.answers(), calls));
         }
         let place = step.place.to_owned();
-        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs });
+        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, remarks });
         open.barrier |= step.kind.barrier;
     }
     if !open.steps.is_empty() {

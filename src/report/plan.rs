@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Style;
-use super::shown::shown;
+use super::shown::{shown, visible_text};
 use crate::engine::Survey;
 use crate::hostcall::{Edit, Write};
 use crate::plan::{Action, PlannedStep, Stage};
@@ -146,6 +146,9 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
             let sign = line.chars().next().unwrap_or('~');
             let _ = writeln!(text, "          {}", style.signed(sign, line));
         }
+    }
+    for remark in step.remarks.iter().filter(|_| how != Differences::Audit) {
+        let _ = writeln!(text, "      {}", style.yellow(&format!("! {}", visible_text(remark))));
     }
 }
 

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::iis_application::{application, folder_claim, sites};
-use super::left_behind::left_behind;
 use super::release_folder::{WEB_CONFIG, is_digest, tree_digest};
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
 use crate::hostcall::answer::RunState;
@@ -79,9 +78,12 @@ pub struct ReleaseState {
     /// The live release, or the folder where it is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// What stays behind in the folder that the application leaves, where that is none of farmhand's.
+    /// The files that stay behind in the folder that the application leaves, where that is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_behind: Option<String>,
+    pub left_behind: Option<Vec<String>>,
+    /// The settings in that folder's web.config that are others than the release's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_settings: Option<Vec<String>>,
     /// Whether the live folder is as it was delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<String>,
@@ -93,7 +95,6 @@ pub struct ReleaseState {
     pub answer: Option<String>,
 }
 
-const NOTHING: &str = "nothing";
 const AS_DELIVERED: &str = "as delivered";
 const ANSWERS: &str = "below 500";
 const OFFLINE: &str = "offline (503)";
@@ -117,12 +118,12 @@ impl AppRelease {
         format!("{}\\{}", self.base(), release.digest())
     }
 
-    fn live(&self, file: &str) -> FileAt {
+    pub(super) fn live(&self, file: &str) -> FileAt {
         FileAt::App { site: self.site.clone(), path: self.path.as_str().to_owned(), file: file.to_owned() }
     }
 
     /// What is looked at below the live folder by name and length. Configuration is compared byte by byte instead.
-    fn tree(&self) -> FileWant {
+    pub(super) fn tree(&self) -> FileWant {
         FileWant::Tree { except: self.writable.iter().cloned().chain([WEB_CONFIG.to_owned()]).collect() }
     }
 
@@ -151,6 +152,11 @@ impl AppRelease {
 
     fn virtual_directory(&self) -> ElementPath {
         sites().item([("name", &self.site)]).item([("path", self.path.as_str())]).item([("path", "/")])
+    }
+
+    pub(super) fn is_at(&self, live: &str, release: &Release) -> bool {
+        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
+        wanted.is_ok_and(|it| it.as_str() == self.folder(release))
     }
 
     /// In what the live folder is not the release, which it says it is.
@@ -197,11 +203,11 @@ impl AppRelease {
 }
 
 /// The folder that an application's files are in.
-fn live_folder(application: &Element) -> &str {
+pub(super) fn live_folder(application: &Element) -> &str {
     application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default()
 }
 
-fn folder_name(path: &str) -> &str {
+pub(super) fn folder_name(path: &str) -> &str {
     path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
@@ -251,7 +257,8 @@ impl Resource for AppRelease {
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
             release: Some(release.digest().to_string()),
-            left_behind: Some(NOTHING.to_owned()),
+            left_behind: Some(Vec::new()),
+            left_settings: Some(Vec::new()),
             files: Some(AS_DELIVERED.to_owned()),
             rights: Some(AS_DELIVERED.to_owned()),
             answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
@@ -265,12 +272,15 @@ impl Resource for AppRelease {
         let Some(release) = &self.delivery else { return };
         reads.ask(Read::Files { at: self.live(""), want: self.tree() });
         reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
-        reads.ask(Read::Files { at: self.live(""), want: FileWant::Names });
         reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
         reads.ask(Read::Acl { path: self.folder(release) });
         if self.proves() {
             reads.ask(Read::Http { verb: HttpVerb::Get, at: HttpAt::Site(self.site.clone()), path: self.url() });
         }
+    }
+
+    fn reads_further(&self, found: &Found, reads: &mut Reads) {
+        self.read_what_is_left(found, reads);
     }
 
     fn conflicts(&self, found: &Found, problems: &mut Problems) {
@@ -290,8 +300,7 @@ impl Resource for AppRelease {
             return Ok(None);
         };
         let live = live_folder(application);
-        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
-        let is_live = wanted.is_ok_and(|it| it.as_str() == self.folder(release));
+        let is_live = self.is_at(live, release);
         let name = folder_name(live);
         actual.state.release = Some(match is_live {
             true => release.digest().to_string(),
@@ -299,14 +308,7 @@ impl Resource for AppRelease {
             false if is_digest(name) && name != release.digest().as_str() => name.to_owned(),
             false => live.to_owned(),
         });
-        if !is_live && !is_digest(name) {
-            actual.state.left_behind = match found.file(&self.live(""), &FileWant::Names) {
-                Ok(folder) => left_behind(&folder.and_then(|it| it.names).unwrap_or_default(), release),
-                // It is left all the same, so that this stands in nobody's way.
-                Err(refusal) => Some(format!("cannot be told: {}", refusal.text)),
-            }
-            .or(actual.state.left_behind);
-        }
+        self.tell_what_is_left(found, release, &mut actual.state);
         if is_live {
             actual.state.files = Some(self.files(release, found)?);
             let pool = application.text("applicationPool").unwrap_or_default();
@@ -362,6 +364,15 @@ impl Resource for AppRelease {
         let running = found.site(&self.site).ok().flatten() == Some(RunState::Started);
         let touched = ["release", "files", "answer"].iter().any(|property| changes.touch(property));
         if running && touched { Disturbance::Recycles } else { Disturbance::None }
+    }
+
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
+        let leaves = changes.touch("left_behind") || changes.touch("left_settings");
+        let folder = self.taken_over(found).filter(|_| leaves);
+        folder
+            .map(|folder| format!("{folder} is none of farmhand's: it is left as it is and stays on the disk"))
+            .into_iter()
+            .collect()
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {

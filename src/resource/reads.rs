@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 
-use crate::hostcall::{ElementPath, MacForm, Read};
+use crate::hostcall::{Answer, ElementPath, MacForm, Read};
 
 /// Questions to one host. Those that Windows answers for many names at once are asked once for all names.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,13 @@ impl Reads {
     /// Asks for the certificates of a store.
     pub fn certificates(&mut self, store: &str) {
         self.others.insert(Read::Certificates { store: store.to_owned() });
+    }
+
+    /// The questions that were not put already.
+    pub fn without(self, answered: &[(Read, Answer)]) -> Vec<Read> {
+        let mut reads = self.into_vec();
+        reads.retain(|read| *read != Read::HostFacts && !answered.iter().any(|(asked, _)| asked == read));
+        reads
     }
 
     /// The questions as one batch; the host's facts come first, always.

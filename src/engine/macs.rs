@@ -1,5 +1,6 @@
 //! The MACs of what is desired, under a run's nonce.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -73,6 +74,15 @@ impl Macs {
             }
         }
         Macs { nonce, secrets: Arc::new(macs) }
+    }
+}
+
+impl Macs {
+    /// The same, knowing which secrets cannot be had, each with the reason.
+    #[must_use]
+    pub fn without(self, closed: BTreeMap<SecretRef, String>) -> Macs {
+        let SecretMacs { nonce, secrets, files, settings, .. } = Arc::unwrap_or_clone(self.secrets);
+        Macs { nonce: self.nonce, secrets: Arc::new(SecretMacs { nonce, closed, secrets, files, settings }) }
     }
 }
 

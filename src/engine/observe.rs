@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::not_compared::{NotCompared, not_compared};
 use super::work::{HostWork, Work, reads, reads_further};
 use super::{Door, DoorError, Event, Listener, Macs, Observe, Status};
 use crate::hostcall::{Answer, Read};
@@ -21,6 +22,8 @@ pub struct Looked {
     pub plans: Vec<(usize, HostPlan)>,
     /// What stands in the way, with the number of the play.
     pub troubles: Vec<(usize, Trouble)>,
+    /// What was not compared, since a secret cannot be had here.
+    pub not_compared: Vec<NotCompared>,
 }
 
 impl Looked {
@@ -90,6 +93,7 @@ pub(super) fn conclude(host: &str, answers: Vec<(Read, Answer)>, plays: &[(usize
     for (number, work) in plays {
         let (plan, troubles) = plan_host(host, &work.wanted(), &found);
         looked.plans.push((*number, plan));
+        looked.not_compared.extend(not_compared(host, work, &found));
         looked.troubles.extend(troubles.into_iter().map(|trouble| (*number, trouble)));
     }
     looked.answers = answers;

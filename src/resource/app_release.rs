@@ -95,6 +95,8 @@ pub struct ReleaseState {
     pub answer: Option<String>,
 }
 
+/// Stands for a release that has no name here, since secrets in it cannot be had.
+const ONE_OF_OURS: &str = "a release of farmhand";
 const AS_DELIVERED: &str = "as delivered";
 const ANSWERS: &str = "below 500";
 const OFFLINE: &str = "offline (503)";
@@ -114,7 +116,7 @@ impl AppRelease {
         format!("{root}\\releases\\{}{below}", self.site)
     }
 
-    fn folder(&self, release: &Release) -> String {
+    pub(super) fn folder(&self, release: &Release) -> String {
         format!("{}\\{}", self.base(), release.digest())
     }
 
@@ -154,22 +156,22 @@ impl AppRelease {
         sites().item([("name", &self.site)]).item([("path", self.path.as_str())]).item([("path", "/")])
     }
 
-    pub(super) fn is_at(&self, live: &str, release: &Release) -> bool {
-        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
-        wanted.is_ok_and(|it| it.as_str() == self.folder(release))
-    }
-
     /// In what the live folder is not the release, which it says it is.
     fn files(&self, release: &Release, found: &Found) -> Result<String, Refusal> {
         let mut wrong = Vec::new();
         let config = found.file(&self.live(WEB_CONFIG), &FileWant::Mac)?;
         let wanted = found.macs().files.get(&(release.digest().to_string(), WEB_CONFIG.to_owned()));
-        if config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
+        let compared = release.is_named() || wanted.is_some();
+        if compared && config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
             wrong.push("web.config was edited");
         }
         let tree = found.file(&self.live(""), &self.tree())?.and_then(|folder| folder.tree);
         if tree.map(|tree| tree.digest) != Some(tree_digest(release, &self.writable)) {
-            wrong.push("files were added, removed or replaced");
+            wrong.push(if release.is_named() {
+                "files were added, removed or replaced"
+            } else {
+                "its files are not those of the package"
+            });
         }
         Ok(if wrong.is_empty() { AS_DELIVERED.to_owned() } else { wrong.join("; ") })
     }
@@ -256,11 +258,12 @@ impl Resource for AppRelease {
 
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
-            release: Some(release.digest().to_string()),
+            release: Some(if release.is_named() { release.digest().to_string() } else { ONE_OF_OURS.to_owned() }),
             left_behind: Some(Vec::new()),
             left_settings: Some(Vec::new()),
             files: Some(AS_DELIVERED.to_owned()),
-            rights: Some(AS_DELIVERED.to_owned()),
+            // Whose folder that is cannot be told without a name.
+            rights: release.is_named().then(|| AS_DELIVERED.to_owned()),
             answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
         };
         self.delivery = Some(Arc::clone(release));
@@ -273,7 +276,9 @@ impl Resource for AppRelease {
         reads.ask(Read::Files { at: self.live(""), want: self.tree() });
         reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
         reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
-        reads.ask(Read::Acl { path: self.folder(release) });
+        if release.is_named() {
+            reads.ask(Read::Acl { path: self.folder(release) });
+        }
         if self.proves() {
             reads.ask(Read::Http { verb: HttpVerb::Get, at: HttpAt::Site(self.site.clone()), path: self.url() });
         }
@@ -303,7 +308,7 @@ impl Resource for AppRelease {
         let is_live = self.is_at(live, release);
         let name = folder_name(live);
         actual.state.release = Some(match is_live {
-            true => release.digest().to_string(),
+            true => self.state.release.clone().unwrap_or_default(),
             // The same release below another root has the same name.
             false if is_digest(name) && name != release.digest().as_str() => name.to_owned(),
             false => live.to_owned(),
@@ -311,6 +316,8 @@ impl Resource for AppRelease {
         self.tell_what_is_left(found, release, &mut actual.state);
         if is_live {
             actual.state.files = Some(self.files(release, found)?);
+        }
+        if is_live && release.is_named() {
             let pool = application.text("applicationPool").unwrap_or_default();
             actual.state.rights = Some(match found.acl(&self.folder(release))? {
                 Some(acl) if app_rights::are(&acl, pool) => AS_DELIVERED.to_owned(),
@@ -364,6 +371,10 @@ impl Resource for AppRelease {
         let running = found.site(&self.site).ok().flatten() == Some(RunState::Started);
         let touched = ["release", "files", "answer"].iter().any(|property| changes.touch(property));
         if running && touched { Disturbance::Recycles } else { Disturbance::None }
+    }
+
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        self.nameless(found)
     }
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {

@@ -97,6 +97,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+    /// See [`Resource::not_compared`].
+    fn not_compared(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::remarks`].
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
     /// See [`Resource::symptoms`].
@@ -177,6 +179,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
         self.0.disturbs(found, changes)
+    }
+
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        self.0.not_compared(found)
     }
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {

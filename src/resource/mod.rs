@@ -118,6 +118,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
 
+    /// What of it is not compared, in few words, beside properties whose secrets cannot be had.
+    fn not_compared(&self, _: &Found) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What a person should know before the changes are made, besides the changes: whole sentences without a full stop.
     fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()

@@ -11,10 +11,12 @@ use crate::release::SettingSection;
 use crate::value::{SecretPart, SecretRef};
 
 /// The MACs that the desired secrets would give under this run's nonce. Never recorded, never shown.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SecretMacs {
     /// The nonce's bytes.
     pub nonce: Vec<u8>,
+    /// The secrets that cannot be had here, each with the reason: what hosts have is not compared with them.
+    pub closed: BTreeMap<SecretRef, String>,
     /// By secret, part of it and form.
     pub secrets: BTreeMap<(SecretRef, SecretPart, MacForm), String>,
     /// Of files that releases hold, by the release's digest and the file's path in it.

@@ -1,4 +1,4 @@
-//! The first take-over: an application that is served from a folder that is none of farmhand's.
+//! Whose the live folder is, and the first take-over of one that is none of farmhand's.
 
 use super::app_release::{AppRelease, ReleaseState, folder_name, live_folder};
 use super::iis_application::{application, sites};
@@ -9,6 +9,7 @@ use super::{Found, Reads};
 use crate::hostcall::config::AppPath;
 use crate::hostcall::{ElementPath, FileWant, Read};
 use crate::release::{Release, SettingSection};
+use crate::value::WindowsPath;
 
 /// What is listed of such a folder.
 const LISTING: FileWant = FileWant::Listing { most: 5000 };
@@ -59,5 +60,22 @@ impl AppRelease {
         if self.has_config(found) {
             state.left_settings = Some(left_settings(found, release, |section| self.section(section)));
         }
+    }
+
+    /// Whether a folder is the release's; without a name any release may be it.
+    pub(super) fn is_at(&self, live: &str, release: &Release) -> bool {
+        if !release.is_named() {
+            return is_digest(folder_name(live));
+        }
+        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
+        wanted.is_ok_and(|it| it.as_str() == self.folder(release))
+    }
+
+    /// What is not compared of a release that has no name here.
+    pub(super) fn nameless(&self, found: &Found) -> Vec<String> {
+        let Some(release) = self.delivery.as_ref().filter(|release| !release.is_named()) else { return Vec::new() };
+        let config = (release.digest().to_string(), WEB_CONFIG.to_owned());
+        let config = (!found.macs().files.contains_key(&config)).then(|| "web.config as a whole".to_owned());
+        ["release", "rights"].map(str::to_owned).into_iter().chain(config).collect()
     }
 }

@@ -40,7 +40,11 @@ async fn differences(farm: &Farm, steps: &Arc<[StepWork]>) -> Vec<String> {
     assert!(looked.troubles.is_empty(), "{:?}", looked.troubles);
     let steps = looked.plans.iter().flat_map(|(_, plan)| plan.steps());
     let changes = steps.flat_map(|step| step.changes.0.clone());
-    changes.map(|it| format!("{}: {}", it.property, it.actual.as_str().unwrap_or("no text"))).collect()
+    changes
+        .map(|it| {
+            format!("{}: {}", it.property, it.actual.as_str().map_or_else(|| it.actual.to_string(), str::to_owned))
+        })
+        .collect()
 }
 
 /// Changes something by hand, and says what has to show; then it is healed.
@@ -119,7 +123,7 @@ async fn another_live_folder_shows_as_that() {
         edit(&config, &folder, "C:\\inetpub\\wwwroot");
     };
     // A folder of somebody else shows with what is left behind in it.
-    let shown = ["release: C:\\inetpub\\wwwroot", "left_behind: iisstart.htm (top level)"];
+    let shown = ["release: C:\\inetpub\\wwwroot", "left_behind: [\"iisstart.htm (130 bytes)\"]"];
     check(RELEASE, by_hand, &shown).await;
 }
 

@@ -591,6 +591,7 @@ function Read-Files($ask) {
     if ($folder) {
         if ($ask.want.tree) { $state.tree = Get-Tree $path $ask.want.tree.except }
         if ($ask.want -eq 'names') { $state.names = Get-Names $path }
+        if ($ask.want.listing) { $state.listing = Get-Listing $path $ask.want.listing.most }
         return @{ present = $state }
     }
     $stream = [IO.File]::Open($path, 'Open', 'Read', 'ReadWrite, Delete')
@@ -673,6 +674,20 @@ function Test-Below($name, $folders) {
         if ($name -ceq $above -or $name.StartsWith("$above\", [StringComparison]::Ordinal)) { return $true }
     }
     $false
+}
+
+# As hostcall::answer::Listing says it.
+function Get-Listing($folder, $most) {
+    $entries = Get-Entries $folder
+    $keys = [string[]]@(foreach ($pair in $entries.GetEnumerator()) {
+        if ($pair.Value -is [IO.FileInfo]) { $pair.Key }
+    })
+    [Array]::Sort($keys, [StringComparer]::Ordinal)
+    $files = @(for ($at = 0; $at -lt $most -and $at -lt $keys.Length; $at++) {
+        $file = $entries[$keys[$at]]
+        @{ path = $file.FullName.Substring($file.FullName.Length - $keys[$at].Length); bytes = $file.Length }
+    })
+    @{ files = $files; more = $keys.Length - $files.Length }
 }
 
 function Get-Names($folder) {

@@ -1,6 +1,6 @@
 //! The farm of a command: what shall be, and how to reach it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::target::{Right, runtime};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render};
 use crate::engine::{
-    self, Apply, Approval, Door, DoorError, HostOutcome, Macs, Observe, Place, Reach, Resolve, Sessions, StepWork,
-    Survey, Work, apply, survey,
+    self, Apply, Approval, Door, DoorError, FarmKey, HostOutcome, Macs, Observe, Place, Reach, Resolve, Sessions,
+    StepWork, Survey, Work, apply, farm_keys, survey,
 };
 use crate::hostcall::{Answer, Read};
 use crate::inventory::Host;
@@ -45,11 +45,12 @@ impl Farm {
         let work = Work::of(&right.playbook, right.releases.clone());
         let nonce = engine::nonce().context("the system has no randomness to give").map_err(Failure::work)?;
         let mut values = Vec::new();
-        for reference in work.secrets() {
+        for reference in work.secrets().into_iter().filter(|secret| !right.closed.contains_key(secret)) {
             let value = right.stores.value(&reference).map_err(Failure::work)?;
             values.push((reference, value));
         }
         let macs = Macs::new(nonce, values, &work.releases, resolve(&right.stores).as_ref());
+        let macs = macs.without(right.closed.clone());
         Ok(Farm { right, work, lab, forks, macs })
     }
 
@@ -99,6 +100,16 @@ impl Farm {
 
     fn sessions(&self) -> Result<Arc<Sessions>, Failure> {
         sessions(&self.right, self.lab.as_ref(), &self.macs)
+    }
+
+    /// The secrets that cannot be had, each with the reason.
+    pub fn closed(&self) -> &BTreeMap<SecretRef, String> {
+        &self.right.closed
+    }
+
+    /// The machine keys that cannot be had, compared between hosts.
+    pub fn keys_between_hosts(&self, surveys: &[Survey]) -> Vec<FarmKey> {
+        farm_keys(&self.work, surveys, &self.right.closed)
     }
 
     /// The texts that say what shall be.

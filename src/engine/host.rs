@@ -185,7 +185,7 @@ impl<D: Door> HostRun<D> {
         } else {
             let plan = self.plan(work.0).cloned();
             let answers = self.looked.as_ref().map(|looked| looked.answers.clone()).unwrap_or_default();
-            Looked { answers, plans: plan.into_iter().map(|plan| (work.0, plan)).collect(), troubles: Vec::new() }
+            Looked { answers, plans: plan.into_iter().map(|plan| (work.0, plan)).collect(), ..Looked::default() }
         };
         let mut number = 0;
         while let Some(stage) = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned() {

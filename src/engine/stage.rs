@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::host::{HostRun, describe};
-use super::observe::{Looked, conclude};
+use super::observe::{Looked, conclude, look_further};
 use super::send::{Sent, proof, send};
 use super::upload::upload;
 use super::words::{refused, tried};
@@ -126,6 +126,19 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
         return Ok(Attempt::Looked(looked, intent));
     }
     let answers = then.into_iter().zip(answers).collect();
+    let (plays, macs) = (std::slice::from_ref(work), run.shared.macs.clone());
+    let answers = match run.session().await {
+        Ok(session) => look_further(session, answers, plays, &macs).await,
+        Err(error) => Err(error),
+    };
+    let answers = match answers {
+        Ok(answers) => answers,
+        // The change is made and answered; what a later stage rests on is not known.
+        Err(error) => {
+            run.hang_up().await;
+            return Err(run.lost(error));
+        }
+    };
     let looked = conclude(&run.host, answers, std::slice::from_ref(work), &run.shared.macs);
     Ok(Attempt::Looked(looked, intent))
 }

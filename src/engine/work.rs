@@ -7,7 +7,7 @@ use crate::hostcall::Read;
 use crate::plan::Wanted;
 use crate::playbook::{Playbook, Serial};
 use crate::release::Release;
-use crate::resource::{Instance, Kind, Reads};
+use crate::resource::{Found, Instance, Kind, Reads};
 use crate::value::SecretRef;
 
 /// All plays of a run.
@@ -115,6 +115,15 @@ pub fn reads<'w>(works: impl IntoIterator<Item = &'w HostWork>) -> Vec<Read> {
         step.resource.reads(&mut reads);
     }
     reads.into_vec()
+}
+
+/// What the resources of some plays ask besides, having seen the answers.
+pub fn reads_further<'w>(works: impl IntoIterator<Item = &'w HostWork>, found: &Found) -> Vec<Read> {
+    let mut reads = Reads::default();
+    for step in works.into_iter().flat_map(|work| work.steps.iter()) {
+        step.resource.reads_further(found, &mut reads);
+    }
+    reads.without(found.answers())
 }
 
 fn collect(value: &serde_json::Value, secrets: &mut BTreeSet<SecretRef>) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::listing::{ListedFile, Listing};
+
 /// The answer to a read. Absence is an answer; a refusal is never taken for absence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -250,6 +252,9 @@ pub struct FileState {
     /// Names of the files and folders directly in a folder, sorted, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// Every file below a folder, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
 }
 
 /// What is in a folder, told without reading the files.

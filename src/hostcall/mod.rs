@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod config;
+pub mod listing;
 pub mod message;
 pub mod read;
 pub mod sql;

@@ -173,4 +173,10 @@ pub enum FileWant {
     },
     /// The same and the names of what is directly in a folder.
     Names,
+    /// The same and, of a folder, [`super::answer::Listing`]: every file below it. The answer may be long, so it is asked
+    /// for only where a run cannot go on without.
+    Listing {
+        /// How many files are told at the most.
+        most: u32,
+    },
 }

@@ -63,7 +63,7 @@ pub struct PlannedStep {
     pub changes: Changes,
     /// What that does to something that is running.
     pub disturbs: Disturbance,
-    /// What an operator should know before agreeing.
+    /// What a person should know before it is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }

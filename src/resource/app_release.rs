@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::iis_application::{application, folder_claim, sites};
-use super::left_behind::left_behind;
 use super::release_folder::{WEB_CONFIG, is_digest, tree_digest};
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
 use crate::hostcall::answer::RunState;
@@ -79,9 +78,12 @@ pub struct ReleaseState {
     /// The live release, or the folder where it is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// What stays behind in the folder that the application leaves, where that is none of farmhand's.
+    /// The files that stay behind in the folder that the application leaves, where that is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_behind: Option<String>,
+    pub left_behind: Option<Vec<String>>,
+    /// The settings in that folder's web.config that are others than the release's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_settings: Option<Vec<String>>,
     /// Whether the live folder is as it was delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<String>,
@@ -93,7 +95,8 @@ pub struct ReleaseState {
     pub answer: Option<String>,
 }
 
-const NOTHING: &str = "nothing";
+/// Stands for a release that has no name here, since secrets in it cannot be had.
+const ONE_OF_OURS: &str = "a release of farmhand";
 const AS_DELIVERED: &str = "as delivered";
 const ANSWERS: &str = "below 500";
 const OFFLINE: &str = "offline (503)";
@@ -113,16 +116,16 @@ impl AppRelease {
         format!("{root}\\releases\\{}{below}", self.site)
     }
 
-    fn folder(&self, release: &Release) -> String {
+    pub(super) fn folder(&self, release: &Release) -> String {
         format!("{}\\{}", self.base(), release.digest())
     }
 
-    fn live(&self, file: &str) -> FileAt {
+    pub(super) fn live(&self, file: &str) -> FileAt {
         FileAt::App { site: self.site.clone(), path: self.path.as_str().to_owned(), file: file.to_owned() }
     }
 
     /// What is looked at below the live folder by name and length. Configuration is compared byte by byte instead.
-    fn tree(&self) -> FileWant {
+    pub(super) fn tree(&self) -> FileWant {
         FileWant::Tree { except: self.writable.iter().cloned().chain([WEB_CONFIG.to_owned()]).collect() }
     }
 
@@ -158,12 +161,17 @@ impl AppRelease {
         let mut wrong = Vec::new();
         let config = found.file(&self.live(WEB_CONFIG), &FileWant::Mac)?;
         let wanted = found.macs().files.get(&(release.digest().to_string(), WEB_CONFIG.to_owned()));
-        if config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
+        let compared = release.is_named() || wanted.is_some();
+        if compared && config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
             wrong.push("web.config was edited");
         }
         let tree = found.file(&self.live(""), &self.tree())?.and_then(|folder| folder.tree);
         if tree.map(|tree| tree.digest) != Some(tree_digest(release, &self.writable)) {
-            wrong.push("files were added, removed or replaced");
+            wrong.push(if release.is_named() {
+                "files were added, removed or replaced"
+            } else {
+                "its files are not those of the package"
+            });
         }
         Ok(if wrong.is_empty() { AS_DELIVERED.to_owned() } else { wrong.join("; ") })
     }
@@ -197,11 +205,11 @@ impl AppRelease {
 }
 
 /// The folder that an application's files are in.
-fn live_folder(application: &Element) -> &str {
+pub(super) fn live_folder(application: &Element) -> &str {
     application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default()
 }
 
-fn folder_name(path: &str) -> &str {
+pub(super) fn folder_name(path: &str) -> &str {
     path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
@@ -250,10 +258,12 @@ impl Resource for AppRelease {
 
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
-            release: Some(release.digest().to_string()),
-            left_behind: Some(NOTHING.to_owned()),
+            release: Some(if release.is_named() { release.digest().to_string() } else { ONE_OF_OURS.to_owned() }),
+            left_behind: Some(Vec::new()),
+            left_settings: Some(Vec::new()),
             files: Some(AS_DELIVERED.to_owned()),
-            rights: Some(AS_DELIVERED.to_owned()),
+            // Whose folder that is cannot be told without a name.
+            rights: release.is_named().then(|| AS_DELIVERED.to_owned()),
             answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
         };
         self.delivery = Some(Arc::clone(release));
@@ -265,12 +275,17 @@ impl Resource for AppRelease {
         let Some(release) = &self.delivery else { return };
         reads.ask(Read::Files { at: self.live(""), want: self.tree() });
         reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
-        reads.ask(Read::Files { at: self.live(""), want: FileWant::Names });
         reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
-        reads.ask(Read::Acl { path: self.folder(release) });
+        if release.is_named() {
+            reads.ask(Read::Acl { path: self.folder(release) });
+        }
         if self.proves() {
             reads.ask(Read::Http { verb: HttpVerb::Get, at: HttpAt::Site(self.site.clone()), path: self.url() });
         }
+    }
+
+    fn reads_further(&self, found: &Found, reads: &mut Reads) {
+        self.read_what_is_left(found, reads);
     }
 
     fn conflicts(&self, found: &Found, problems: &mut Problems) {
@@ -290,25 +305,19 @@ impl Resource for AppRelease {
             return Ok(None);
         };
         let live = live_folder(application);
-        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
-        let is_live = wanted.is_ok_and(|it| it.as_str() == self.folder(release));
+        let is_live = self.is_at(live, release);
         let name = folder_name(live);
         actual.state.release = Some(match is_live {
-            true => release.digest().to_string(),
+            true => self.state.release.clone().unwrap_or_default(),
             // The same release below another root has the same name.
             false if is_digest(name) && name != release.digest().as_str() => name.to_owned(),
             false => live.to_owned(),
         });
-        if !is_live && !is_digest(name) {
-            actual.state.left_behind = match found.file(&self.live(""), &FileWant::Names) {
-                Ok(folder) => left_behind(&folder.and_then(|it| it.names).unwrap_or_default(), release),
-                // It is left all the same, so that this stands in nobody's way.
-                Err(refusal) => Some(format!("cannot be told: {}", refusal.text)),
-            }
-            .or(actual.state.left_behind);
-        }
+        self.tell_what_is_left(found, release, &mut actual.state);
         if is_live {
             actual.state.files = Some(self.files(release, found)?);
+        }
+        if is_live && release.is_named() {
             let pool = application.text("applicationPool").unwrap_or_default();
             actual.state.rights = Some(match found.acl(&self.folder(release))? {
                 Some(acl) if app_rights::are(&acl, pool) => AS_DELIVERED.to_owned(),
@@ -362,6 +371,19 @@ impl Resource for AppRelease {
         let running = found.site(&self.site).ok().flatten() == Some(RunState::Started);
         let touched = ["release", "files", "answer"].iter().any(|property| changes.touch(property));
         if running && touched { Disturbance::Recycles } else { Disturbance::None }
+    }
+
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        self.nameless(found)
+    }
+
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
+        let leaves = changes.touch("left_behind") || changes.touch("left_settings");
+        let folder = self.taken_over(found).filter(|_| leaves);
+        folder
+            .map(|folder| format!("{folder} is none of farmhand's: it is left as it is and stays on the disk"))
+            .into_iter()
+            .collect()
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {

@@ -31,6 +31,8 @@ pub enum Verdict {
     Absent,
     /// The host itself cannot decrypt it.
     Unreadable,
+    /// There is one, and the desired one cannot be had here.
+    NotCompared,
 }
 
 impl<'a> Found<'a> {
@@ -178,6 +180,7 @@ impl<'a> Found<'a> {
             Content::Unreadable {} => Verdict::Unreadable,
             Content::Mac(mac) => match self.macs.secrets.get(&(desired.clone(), part, form)) {
                 Some(wanted) if wanted == mac => Verdict::Equal,
+                None if self.macs.closed.contains_key(desired) => Verdict::NotCompared,
                 _ => Verdict::Differs,
             },
             // The agent withholds secret attributes; one that comes in clear is not trusted to be the right one.
@@ -188,7 +191,8 @@ impl<'a> Found<'a> {
     /// A secret attribute in the desired value's own words.
     pub fn secret(&self, content: &Content, desired: &SecretRef, form: MacForm) -> Option<Secret> {
         match self.verdict(content, desired, form) {
-            Verdict::Equal => Some(Secret::Named(desired.clone())),
+            // What is not compared is no difference; it is counted apart.
+            Verdict::Equal | Verdict::NotCompared => Some(Secret::Named(desired.clone())),
             Verdict::Differs => Some(Secret::Differs),
             Verdict::Absent => None,
             Verdict::Unreadable => Some(Secret::Unreadable),

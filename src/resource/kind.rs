@@ -93,6 +93,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn delivered(&self, release: &Arc<Release>) -> Box<dyn Instance>;
     /// See [`Resource::reads`].
     fn reads(&self, reads: &mut Reads);
+    /// See [`Resource::reads_further`].
+    fn reads_further(&self, found: &Found, reads: &mut Reads);
     /// See [`Resource::conflicts`].
     fn conflicts(&self, found: &Found, problems: &mut Problems);
     /// The actual state, serialised; `None` when the object is not there.
@@ -104,6 +106,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
+    /// See [`Resource::not_compared`].
+    fn not_compared(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::remarks`].
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
     /// See [`Resource::symptoms`].
@@ -166,6 +170,10 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.reads(reads);
     }
 
+    fn reads_further(&self, found: &Found, reads: &mut Reads) {
+        self.0.reads_further(found, reads);
+    }
+
     fn conflicts(&self, found: &Found, problems: &mut Problems) {
         self.0.conflicts(found, problems);
     }
@@ -180,6 +188,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
         self.0.disturbs(found, changes)
+    }
+
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        self.0.not_compared(found)
     }
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {

@@ -11,6 +11,7 @@ mod found;
 mod identity;
 mod kind;
 mod left_behind;
+mod left_settings;
 mod mirror;
 mod pool_values;
 mod reads;
@@ -19,6 +20,7 @@ mod secret_macs;
 mod section_path;
 mod setting;
 pub mod sql;
+mod take_over;
 mod was;
 mod writes;
 
@@ -29,7 +31,7 @@ use serde::de::DeserializeOwned;
 pub use found::{Found, Verdict};
 pub use kind::{Instance, Kind, Misread};
 pub use reads::Reads;
-pub use secret_macs::SecretMacs;
+pub use secret_macs::{SecretMacs, SettingMac};
 pub use writes::{Phase, Writes};
 
 use std::sync::Arc;
@@ -103,6 +105,10 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What to look at. Sees no answers.
     fn reads(&self, reads: &mut Reads);
 
+    /// What to look at besides, once it is known what is there: what would be long, and is seldom needed. Of one play
+    /// and host it is asked in one batch more, and not at all where nobody asks.
+    fn reads_further(&self, _: &Found, _: &mut Reads) {}
+
     /// What cannot be on this host or beside what was found there: a plan error.
     fn conflicts(&self, _: &Found, _: &mut Problems) {}
 
@@ -118,7 +124,12 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
 
-    /// What an operator should know before agreeing to the changes, besides the changes themselves.
+    /// What of it is not compared, in few words, beside properties whose secrets cannot be had.
+    fn not_compared(&self, _: &Found) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What a person should know before the changes are made, besides the changes: whole sentences without a full stop.
     fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()
     }

@@ -24,6 +24,7 @@ fn advice(code: RefusalCode) -> &'static str {
         }
         RefusalCode::RebootPending => "restart the host, or allow it: reboot: if_needed",
         RefusalCode::Logon => "no configuration was changed; mind that every further attempt counts towards lock-out",
+        RefusalCode::Held => "wait for that run to end; one that was killed lets go of the host within three minutes",
         RefusalCode::Invalid | RefusalCode::Unknown | RefusalCode::ReadOnly | RefusalCode::Failed => "",
     }
 }

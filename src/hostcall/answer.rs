@@ -81,6 +81,8 @@ pub enum RefusalCode {
     Logon,
     /// A name the call was given is not known to the host.
     Unknown,
+    /// Another controller is changing the host; the text names it.
+    Held,
     /// A mutating call in a read-only session.
     ReadOnly,
     /// Anything else; the text says it.

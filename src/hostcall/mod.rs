@@ -17,4 +17,4 @@ pub use answer::{Answer, Outcome, Refusal, RefusalCode};
 pub use config::{AppPath, Attribute, Content, Edit, Element, ElementPath, Expected, Source, Step, Text, Token};
 pub use message::{Access, Batch, Call, Hello, HelloAnswer, Nonce, Replies, Reply};
 pub use read::{FileAt, FileWant, HttpAt, MacForm, Read};
-pub use write::{Control, ControlTarget, FileData, FileDigest, Grant, SecretFile, TreeFile, Write};
+pub use write::{Control, ControlTarget, FileData, FileDigest, Grant, Marker, SecretFile, TreeFile, Write};

@@ -5,6 +5,7 @@ mod door;
 mod gate;
 mod host;
 mod macs;
+mod marker;
 mod observe;
 mod outcome;
 mod send;

@@ -4,11 +4,16 @@ use crate::hostcall::{Refusal, RefusalCode};
 
 /// A refusal as a sentence; `what` is what was tried.
 pub fn refused(what: &str, refusal: &Refusal) -> String {
+    format!("{what}: {}", why(refusal))
+}
+
+/// The same without what was tried.
+pub fn why(refusal: &Refusal) -> String {
     let code = refusal.hresult.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = refusal.text.trim_end_matches('.');
     match advice(refusal.code) {
-        "" => format!("{what}: {text}{code}"),
-        advice => format!("{what}: {text}{code}; {advice}"),
+        "" => format!("{text}{code}"),
+        advice => format!("{text}{code}; {advice}"),
     }
 }
 

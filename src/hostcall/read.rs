@@ -154,6 +154,6 @@ pub enum FileWant {
         /// Paths below the folder, with `\`, that are left out with all below them; letter case does not count.
         except: Vec<String>,
     },
-    /// The same and the names of what is directly in a folder.
+    /// The same and the names of what is directly in a folder, newest first.
     Names,
 }

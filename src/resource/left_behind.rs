@@ -9,8 +9,9 @@ const TOLD: usize = 20;
 pub fn left_behind(names: &[String], release: &Release) -> Option<String> {
     let tops: Vec<String> =
         release.files().iter().filter_map(|file| file.path.split('\\').next()).map(str::to_lowercase).collect();
-    let only_there: Vec<&str> =
+    let mut only_there: Vec<&str> =
         names.iter().filter(|name| !tops.contains(&name.to_lowercase())).map(String::as_str).collect();
+    only_there.sort_unstable();
     if only_there.is_empty() {
         return None;
     }
@@ -40,9 +41,9 @@ mod tests {
         };
         check(&[], None);
         check(&["BIN", "default.aspx"], None);
-        check(&["App_Data", "bin", "robots.txt"], Some("App_Data, robots.txt (top level)"));
-        let many: Vec<String> = (0..23).map(|number| number.to_string()).collect();
+        check(&["robots.txt", "bin", "App_Data"], Some("App_Data, robots.txt (top level)"));
+        let many: Vec<String> = (10..33).rev().map(|number: u32| number.to_string()).collect();
         let told = left_behind(&many, &release).unwrap();
-        assert!(told.starts_with("0, 1, 2,") && told.ends_with(", 19 and 3 more (top level)"), "{told}");
+        assert!(told.starts_with("10, 11, 12,") && told.ends_with(", 29 and 3 more (top level)"), "{told}");
     }
 }

@@ -153,6 +153,36 @@ async fn the_oldest_releases_go_first() {
 }
 
 #[tokio::test]
+async fn what_a_virtual_directory_holds_outlives_every_release() {
+    let farm = Farm::of(&[HostSpec::new(HOST, "2019")]);
+    farm.apply(&[(HOST, steps(FEATURES))]).await;
+    let config = farm.host(HOST).folder().path("C/Windows/System32/inetsrv/config/applicationHost.config");
+    let mut before = String::new();
+    for package in ["package", "other-package"] {
+        let play = json!([
+            ["iis_application", {"site": "Default Web Site", "path": "/chat", "pool": "DefaultAppPool"}],
+            ["app_release", {"site": "Default Web Site", "path": "/chat", "package": package}],
+            ["iis_virtual_directory", {
+                "site": "Default Web Site", "application": "/chat", "path": "/uploads", "folder": "D:\\uploads",
+            }],
+        ]);
+        let play = steps(&play.to_string());
+        let outcome = farm.apply(&[(HOST, Arc::clone(&play))]).await.remove(0);
+        assert_eq!(outcome.status, Status::Changed, "{:?}", outcome.reasons);
+        let text = fs::read_to_string(&config).unwrap();
+        assert!(text.contains(r#"<virtualDirectory path="/uploads" physicalPath="D:\uploads" />"#), "{text}");
+        assert_ne!(text, before, "the other release is live");
+        before = text;
+        let outcome = farm.apply(&[(HOST, play)]).await.remove(0);
+        assert_eq!(outcome.status, Status::Ok, "{:?}", outcome.reasons);
+    }
+    let nowhere = json!([["iis_virtual_directory", {"site": "Default Web Site", "application": "/no", "path": "/x", "folder": "D:\\x"}]]);
+    let outcome = farm.apply(&[(HOST, steps(&nowhere.to_string()))]).await.remove(0);
+    assert_eq!(outcome.status, Status::Failed);
+    assert!(outcome.reasons[0].contains("no application `Default Web Site/no`"), "{:?}", outcome.reasons);
+}
+
+#[tokio::test]
 async fn another_machine_key_shows_as_the_key() {
     let config = "C/inetpub/wwwroot/web.config";
     let by_hand = |host: &Path| edit(&host.join(config), "validationKey=\"", "validationKey=\"00");

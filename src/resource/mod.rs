@@ -192,6 +192,7 @@ kinds! {
     iis_app_pool::IisAppPool,
     iis_application::IisApplication,
     iis_site::IisSite,
+    iis_virtual_directory::IisVirtualDirectory,
     machine_key::MachineKey,
     web_config::WebConfig,
     windows_feature::WindowsFeature,

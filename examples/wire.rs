@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use farmhand::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply};
 use farmhand::lab::wsman::{Account, Accounts, Settings, WsManServer};
-use farmhand::lab::{Answers, WireFault};
+use farmhand::lab::{AgentProcess, Answers, WireFault};
 use farmhand::session::{ReadSession, Settings as SessionSettings};
 use farmhand::transport::winrm::{self, Target, WinRm};
 use farmhand::transport::{Transport, log_filter};
@@ -18,7 +18,7 @@ use farmhand::value::SecretValue;
 struct Mute;
 
 impl Answers for Mute {
-    fn reply(&self, _: Access, batch: &Batch) -> Replies {
+    fn reply_as(&self, _: &Arc<AgentProcess>, _: Access, batch: &Batch) -> Replies {
         let refusal =
             || Refusal { code: RefusalCode::Unsupported, text: "this host is mute".to_owned(), hresult: None };
         let replies = batch.calls.iter().map(|call| match call {

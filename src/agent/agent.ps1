@@ -690,11 +690,14 @@ function Get-Listing($folder, $most) {
     @{ files = $files; more = $keys.Length - $files.Length }
 }
 
+# The newest first: each is sorted behind 19 digits that its last write makes the smaller the later it was.
 function Get-Names($folder) {
     $entries = (New-Object IO.DirectoryInfo($folder)).GetFileSystemInfos()
-    $names = [string[]]@(foreach ($entry in $entries) { $entry.Name })
+    $names = [string[]]@(foreach ($entry in $entries) {
+        '{0:d19}{1}' -f ([long]::MaxValue - $entry.LastWriteTimeUtc.Ticks), $entry.Name
+    })
     [Array]::Sort($names, [StringComparer]::Ordinal)
-    , $names
+    , @(foreach ($name in $names) { $name.Substring(19) })
 }
 
 function Read-Acl($ask) {

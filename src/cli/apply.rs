@@ -159,7 +159,11 @@ fn exit(outcomes: &[HostOutcome], interrupted: bool) -> Exit {
         Exit::Ok
     } else if interrupted {
         Exit::Interrupted
-    } else if any(Status::Moved) && !any(Status::Failed) && !any(Status::Unreachable) {
+    } else if any(Status::Failed) || any(Status::Unreachable) {
+        Exit::Hosts
+    } else if any(Status::Held) {
+        Exit::Locked
+    } else if any(Status::Moved) {
         Exit::Moved
     } else {
         Exit::Hosts

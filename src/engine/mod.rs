@@ -5,6 +5,7 @@ mod door;
 mod gate;
 mod host;
 mod macs;
+mod marker;
 mod not_compared;
 mod observe;
 mod outcome;

@@ -122,6 +122,10 @@ impl Change for Writing {
     async fn change(&mut self, writes: &[Write], then: &[Read]) -> Result<(Vec<Outcome>, Vec<Answer>), DoorError> {
         self.session.change(writes, then, &*self.resolve).await.map_err(DoorError::from)
     }
+
+    fn is_one_process(&self) -> bool {
+        self.session.input() == Input::Streamed
+    }
 }
 
 impl From<SessionError> for DoorError {

@@ -5,11 +5,16 @@ use crate::hostcall::{Refusal, RefusalCode, Write};
 
 /// A refusal as a sentence; `what` is what was tried.
 pub fn refused(what: &str, refusal: &Refusal) -> String {
+    format!("{what}: {}", why(refusal))
+}
+
+/// The same without what was tried.
+pub fn why(refusal: &Refusal) -> String {
     let code = refusal.hresult.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = refusal.text.trim_end_matches('.');
     match refusal.sql_number().and_then(sql_advice).unwrap_or(advice(refusal.code)) {
-        "" => format!("{what}: {text}{code}"),
-        advice => format!("{what}: {text}{code}; {advice}"),
+        "" => format!("{text}{code}"),
+        advice => format!("{text}{code}; {advice}"),
     }
 }
 
@@ -33,6 +38,7 @@ fn advice(code: RefusalCode) -> &'static str {
         }
         RefusalCode::RebootPending => "restart the host, or allow it: reboot: if_needed",
         RefusalCode::Logon => "no configuration was changed; mind that every further attempt counts towards lock-out",
+        RefusalCode::Held => "wait for that run to end; one that was killed lets go of the host within three minutes",
         RefusalCode::Invalid | RefusalCode::Unknown | RefusalCode::ReadOnly | RefusalCode::Failed => "",
     }
 }

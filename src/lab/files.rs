@@ -1,6 +1,8 @@
 //! Files and folders of a host, as host calls see them.
 
+use std::cmp::Reverse;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use hmac::{Hmac, Mac};
@@ -87,10 +89,12 @@ fn listing_of(folder: &Path, most: u32) -> io::Result<Listing> {
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+        let entry = entry?;
+        let written = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        names.push((Reverse(written.as_nanos() / 100), entry.file_name().to_string_lossy().into_owned()));
     }
-    names.sort_by_cached_key(|name| name.encode_utf16().collect::<Vec<u16>>());
-    Ok(names)
+    names.sort_by_cached_key(|(written, name)| (*written, name.encode_utf16().collect::<Vec<u16>>()));
+    Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
 /// A path in lower case as .NET's invariant culture has it: each character by itself.

@@ -1,13 +1,14 @@
 //! One simulated host: a folder of files behind a lock.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use super::call_log::{self, Counts};
 use super::computer::Computer;
 use super::faults::{Fault, Faults};
+use super::marker::{AgentProcess, Marking};
 use super::model::Model;
 use super::versions::Windows;
 use super::windows::WindowsCall;
@@ -69,12 +70,18 @@ pub struct LabHost {
     folder: Folder,
     spec: Option<HostSpec>,
     counts: Mutex<Option<Counts>>,
+    marking: Mutex<Marking>,
 }
 
 impl LabHost {
     /// A host in a folder; where there is none yet, it is created by the spec when it is first needed.
     pub fn lazily(folder: impl AsRef<Path>, spec: HostSpec) -> LabHost {
-        LabHost { folder: Folder::new(folder.as_ref()), spec: Some(spec), counts: Mutex::new(None) }
+        LabHost {
+            folder: Folder::new(folder.as_ref()),
+            spec: Some(spec),
+            counts: Mutex::new(None),
+            marking: Mutex::default(),
+        }
     }
 
     /// Creates a host in a folder, or leaves it as it is where it is there.
@@ -89,7 +96,12 @@ impl LabHost {
 
     /// Opens a host that was created before, or a folder written by hand with `host.toml` at the least.
     pub fn open(folder: impl AsRef<Path>) -> LabHost {
-        LabHost { folder: Folder::new(folder.as_ref()), spec: None, counts: Mutex::new(None) }
+        LabHost {
+            folder: Folder::new(folder.as_ref()),
+            spec: None,
+            counts: Mutex::new(None),
+            marking: Mutex::default(),
+        }
     }
 
     /// The folder of its files.
@@ -251,8 +263,9 @@ impl LabHost {
         self.folder.write_toml(Faults::FILE, Faults::HEADING, &faults)
     }
 
-    fn replies(&self, access: Access, batch: &Batch) -> Result<Replies, LabError> {
+    fn replies(&self, process: &Arc<AgentProcess>, access: Access, batch: &Batch) -> Result<Replies, LabError> {
         let mut counts = self.lock()?;
+        let mut marking = self.marking.lock().unwrap_or_else(PoisonError::into_inner);
         self.counted(&mut counts)?;
         let mut model = Model::load(&self.folder)?;
         let mut stopped = false;
@@ -260,9 +273,10 @@ impl LabHost {
             Call::Ask(read) => Reply::Answer(model.ask(read, &batch.nonce)),
             Call::Tell(_) if stopped => Reply::Outcome(Outcome::Skipped {}),
             Call::Tell(write) => {
-                let outcome = match access {
-                    Access::ReadOnly => Outcome::Failed(read_only(write)),
-                    Access::ReadWrite => model.tell(write),
+                let outcome = match (access, write) {
+                    (Access::ReadOnly, _) => Outcome::Failed(read_only(write)),
+                    (Access::ReadWrite, Write::Marker(marker)) => marking.mark(&model, marker, process),
+                    (Access::ReadWrite, _) => model.tell(write),
                 };
                 stopped = !matches!(outcome, Outcome::Done(_));
                 Reply::Outcome(outcome)
@@ -279,8 +293,8 @@ impl LabHost {
 }
 
 impl Answers for LabHost {
-    fn reply(&self, access: Access, batch: &Batch) -> Replies {
-        self.replies(access, batch).unwrap_or_else(|error| {
+    fn reply_as(&self, process: &Arc<AgentProcess>, access: Access, batch: &Batch) -> Replies {
+        self.replies(process, access, batch).unwrap_or_else(|error| {
             let refusal = Refusal::from(error);
             let refuse = |call: &Call| match call {
                 Call::Ask(_) => Reply::Answer(Answer::<Value>::Refused(refusal.clone())),

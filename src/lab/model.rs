@@ -78,6 +78,9 @@ impl Model {
             Write::PutFile { tree, file, at_bytes, data } => self.put_file(tree, file, *at_bytes, data),
             Write::Remove { path, must } => self.remove(path, *must),
             Write::SetAcl { path, grants } => self.set_acl(path, grants),
+            Write::Marker(_) => {
+                Err(refused_plainly(RefusalCode::Failed, "a marker lasts as long as its process, and none came"))
+            }
             Write::TestLogon { account, password } => self.test_logon(account, password),
             Write::Sql { .. } | Write::SetRegistry { .. } => Err(no_sql_server()),
         };

@@ -176,7 +176,7 @@ impl AppRelease {
         Ok(if wrong.is_empty() { AS_DELIVERED.to_owned() } else { wrong.join("; ") })
     }
 
-    /// Releases that are on the host, without the wanted one; the live one, to which one goes back, comes first.
+    /// Releases that are on the host, without the wanted one: the live one first, to which one goes back, then the newest.
     fn others(&self, release: &Release, found: &Found, live: &str) -> Vec<String> {
         let names = found.file(&FileAt::Path(self.base()), &FileWant::Names).ok().flatten();
         let names = names.and_then(|folder| folder.names).unwrap_or_default();

@@ -214,6 +214,7 @@ kinds! {
     iis_app_pool::IisAppPool,
     iis_application::IisApplication,
     iis_site::IisSite,
+    iis_virtual_directory::IisVirtualDirectory,
     machine_key::MachineKey,
     sql_database::SqlDatabase,
     sql_login::SqlLogin,

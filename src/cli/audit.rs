@@ -21,11 +21,14 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     target: Target,
+    /// Run the queries of `sql_query` steps, which could have an effect
+    #[arg(long)]
+    run_opaque: bool,
 }
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let farm = args.target.open(ui, against, super::machine_keys::Purpose::Audit)?;
-    let mut surveys = farm.survey(ui)?;
+    let mut surveys = farm.survey(ui, args.run_opaque)?;
     for looked in surveys.iter_mut().filter_map(|survey| survey.looked.as_mut().ok()) {
         // What may not be changed can be looked at all the same.
         looked.troubles.retain(|(_, trouble)| !matches!(trouble, Trouble::Frozen { .. }));

@@ -127,11 +127,22 @@ impl Farm {
         self.work.secrets().into_iter().map(named).collect()
     }
 
+    /// Whether any step is opaque.
+    pub fn has_opaque(&self) -> bool {
+        self.work.has_opaque()
+    }
+
     /// Looks at all hosts over sessions that cannot change anything.
-    pub fn survey(&self, ui: Ui) -> Result<Vec<Survey>, Failure> {
+    ///
+    /// Opaque steps are run only where that is asked for, and then over sessions that could.
+    pub fn survey(&self, ui: Ui, run_opaque: bool) -> Result<Vec<Survey>, Failure> {
         let sessions = self.sessions()?;
+        let mut work = self.work.clone();
+        if !run_opaque {
+            work.leave_opaque_alone();
+        }
         let progress = Progress::new(self.work.hosts().len());
-        let surveys = runtime()?.block_on(survey(sessions, &self.work, &self.macs, self.forks, &progress.listener(ui)));
+        let surveys = runtime()?.block_on(survey(sessions, &work, &self.macs, self.forks, &progress.listener(ui)));
         progress.clear();
         Ok(surveys)
     }

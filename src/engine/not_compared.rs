@@ -1,4 +1,4 @@
-//! What could not be compared, because a secret cannot be had here.
+//! What was not compared: a secret cannot be had here, or looking would run a statement of somebody's own.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,16 @@ pub struct NotCompared {
 pub(super) fn not_compared(host: &str, work: &HostWork, found: &Found) -> Vec<NotCompared> {
     let closed = &found.macs().closed;
     let mut told = Vec::new();
-    for StepWork { kind, resource, .. } in work.steps.iter().filter(|_| !closed.is_empty()) {
+    for StepWork { kind, resource, left_alone, .. } in work.steps.iter() {
         let address = format!("{host}/{}/{}", kind.name, resource.name());
+        if *left_alone {
+            let property = "what its own query gives (run it: --run-opaque)".to_owned();
+            told.push(NotCompared { address, property, secret: None });
+            continue;
+        }
+        if closed.is_empty() {
+            continue;
+        }
         let mut uses = Vec::new();
         collect(&resource.desired(), "", &mut uses);
         let named = uses.into_iter().filter(|(_, secret)| closed.contains_key(secret));

@@ -100,7 +100,8 @@ pub(super) fn conclude(host: &str, answers: Vec<(Read, Answer)>, plays: &[(usize
     looked
 }
 
-/// Looks at all hosts, `forks` at a time, over sessions that cannot change anything.
+/// Looks at all hosts, `forks` at a time, over sessions that cannot change anything; over others where the work has
+/// opaque steps that shall be run, since nobody knows what looking at those does.
 pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usize, listener: &Listener) -> Vec<Survey> {
     let slots = Arc::new(Semaphore::new(forks.max(1)));
     let mut tasks = JoinSet::new();
@@ -110,12 +111,11 @@ pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usiz
         tasks.spawn(async move {
             let _slot = slots.acquire().await;
             listener(&host, Event::Looking);
-            let (looked, traffic) = match door.reader(&host).await {
-                Err(error) => (Err(error), Traffic::default()),
-                Ok(mut session) => {
-                    let looked = look(&host, &mut session, &plays, &macs).await;
-                    (looked, session.close().await)
-                }
+            let runs = |(_, work): &(usize, HostWork)| work.steps.iter().any(|it| it.kind.opaque && !it.left_alone);
+            let (looked, traffic) = if plays.iter().any(runs) {
+                over(door.writer(&host).await, &host, &plays, &macs).await
+            } else {
+                over(door.reader(&host).await, &host, &plays, &macs).await
             };
             listener(
                 &host,
@@ -130,4 +130,20 @@ pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usiz
     let mut surveys = tasks.join_all().await;
     surveys.sort_by_key(|(order, _)| *order);
     surveys.into_iter().map(|(_, survey)| survey).collect()
+}
+
+/// Looks at a host over a session, and ends it.
+async fn over<S: Observe>(
+    session: Result<S, DoorError>,
+    host: &str,
+    plays: &[(usize, HostWork)],
+    macs: &Macs,
+) -> (Result<Looked, DoorError>, Traffic) {
+    match session {
+        Err(error) => (Err(error), Traffic::default()),
+        Ok(mut session) => {
+            let looked = look(host, &mut session, plays, macs).await;
+            (looked, session.close().await)
+        }
+    }
 }

@@ -15,6 +15,8 @@ pub struct Wanted<'a> {
     pub resource: &'a dyn Instance,
     /// Where it is written, `site.yml:12`.
     pub place: &'a str,
+    /// Whether it was not looked at and shall not be.
+    pub left_alone: bool,
 }
 
 /// Why a host cannot be planned, or not wholly.
@@ -64,7 +66,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let facts = found.host().ok();
     let iis = facts.as_ref().is_some_and(|facts| facts.iis.is_some());
     let shared = facts.and_then(|facts| facts.shared_configuration);
-    for (index, step) in wanted.iter().enumerate() {
+    for (index, step) in wanted.iter().enumerate().filter(|(_, step)| !step.left_alone) {
         let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let waits = open.barrier.is_some() || !stages.is_empty();

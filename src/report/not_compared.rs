@@ -28,7 +28,7 @@ pub fn not_compared_text(
     if hosts.is_empty() {
         return text;
     }
-    let _ = writeln!(text, "\n{}", style.bold("Not compared, for secrets cannot be opened here"));
+    let _ = writeln!(text, "\n{}", style.bold("Not compared"));
     for ((name, property), hosts) in hosts {
         let _ = writeln!(text, "  {}  {property}  {}", visible_text(&name), style.dim(&hosts.join(", ")));
     }

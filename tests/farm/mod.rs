@@ -149,7 +149,7 @@ pub fn step(kind: &'static Kind, properties: &Value) -> Result<StepWork, String>
         Some(release) => resource.delivered(&release),
         None => resource,
     };
-    Ok(StepWork { kind, resource: Arc::from(resource), place: "site.yml:1".to_owned() })
+    Ok(StepWork { kind, resource: Arc::from(resource), place: "site.yml:1".to_owned(), left_alone: false })
 }
 
 struct InProcess {

@@ -21,6 +21,7 @@ use farm::written::{choices, example, forms, schema, written};
 use farm::{Farm, SECRET, step, steps};
 use farmhand::engine::{HostOutcome, Status, StepWork, Survey};
 use farmhand::hostcall::answer::Certificate;
+use farmhand::lab::sql::SqlSpec;
 use farmhand::lab::{HostSpec, Windows, issued_by_lab};
 use farmhand::plan::Trouble;
 use farmhand::resource::{KINDS, Kind};
@@ -42,16 +43,31 @@ fn other(kind: &Kind) -> Value {
     written(kind, &text)
 }
 
+/// What an instance has before a resource comes to it. A database has its broker on from the start.
+const DATABASE: &str = r#"[
+    ["sql_database", {"name": "ChatBackplane"}],
+    ["sql_service_broker", {"database": "ChatBackplane", "enabled": false}],
+    ["sql_login", {"name": "CORP\\svc-chat", "from": "windows"}],
+    ["sql_login", {"name": "CORP\\other", "from": "windows"}],
+    ["sql_user", {"database": "ChatBackplane", "login": "CORP\\svc-chat"}]
+]"#;
+
 fn one(kind: &'static Kind, properties: &Value) -> Arc<[StepWork]> {
     Arc::from([step(kind, properties).unwrap_or_else(|wrong| panic!("{}: {wrong}", kind.name))])
 }
 
 /// A host on which the example and what is otherwise can be.
 async fn ready(kind: &Kind, windows: &str) -> Farm {
-    let farm = Farm::of(&[HostSpec::new(HOST, windows)]);
-    // Examples keep releases on a drive of data.
-    fs::create_dir_all(farm.host(HOST).folder().path("D")).unwrap();
-    if kind.barrier.is_none() {
+    let is_sql = kind.name.starts_with("sql_");
+    let sql = is_sql.then(SqlSpec::default);
+    let farm = Farm::of(&[HostSpec { sql, ..HostSpec::new(HOST, windows) }]);
+    // Examples keep releases, and keys, on a drive of data.
+    for folder in ["D/keys", "D/other"] {
+        fs::create_dir_all(farm.host(HOST).folder().path(folder)).unwrap();
+    }
+    if is_sql && kind.name != "sql_database" {
+        assert_eq!(done(farm.apply(&[(HOST, steps(DATABASE))]).await).status, Status::Changed);
+    } else if kind.barrier.is_none() {
         assert_eq!(done(farm.apply(&[(HOST, steps(FEATURES))]).await).status, Status::Changed);
     }
     let named = [example(kind), other(kind)];

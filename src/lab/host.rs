@@ -10,6 +10,7 @@ use super::computer::Computer;
 use super::faults::{Fault, Faults};
 use super::marker::{AgentProcess, Marking};
 use super::model::Model;
+use super::sql::{Instance, SqlSpec};
 use super::versions::Windows;
 use super::windows::WindowsCall;
 use super::{Answers, Folder, LabError, WireFault, stock, utc};
@@ -32,6 +33,8 @@ pub struct HostSpec {
     pub learn_accounts: bool,
     /// DNS names for each of which the host has a certificate in its store `My`.
     pub certificates: Vec<String>,
+    /// Its instance of SQL Server.
+    pub sql: Option<SqlSpec>,
 }
 
 impl HostSpec {
@@ -44,6 +47,7 @@ impl HostSpec {
             iis: false,
             learn_accounts: true,
             certificates: Vec::new(),
+            sql: None,
         }
     }
 }
@@ -58,6 +62,7 @@ impl HostSpec {
 /// | `certificates.toml` | certificates by store |
 /// | `acls.toml` | files and folders with rights of their own |
 /// | `http.sys.toml` | certificates assigned to endpoints, which IIS does not keep in its files |
+/// | `sql/…` | an instance of SQL Server ([`Instance`]) |
 /// | `runtime.json` | what WAS runs: pools, sites, worker processes, events |
 /// | `faults.toml` | what is wrong with the host |
 /// | `keys/iisWasKey` | the key under which stored passwords are encrypted |
@@ -70,6 +75,7 @@ pub struct LabHost {
     folder: Folder,
     spec: Option<HostSpec>,
     counts: Mutex<Option<Counts>>,
+    sql: Instance,
     marking: Mutex<Marking>,
 }
 
@@ -80,6 +86,7 @@ impl LabHost {
             folder: Folder::new(folder.as_ref()),
             spec: Some(spec),
             counts: Mutex::new(None),
+            sql: Instance::open(&Folder::new(folder.as_ref())),
             marking: Mutex::default(),
         }
     }
@@ -100,6 +107,7 @@ impl LabHost {
             folder: Folder::new(folder.as_ref()),
             spec: None,
             counts: Mutex::new(None),
+            sql: Instance::open(&Folder::new(folder.as_ref())),
             marking: Mutex::default(),
         }
     }
@@ -107,6 +115,15 @@ impl LabHost {
     /// The folder of its files.
     pub fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// Its instance of SQL Server; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn instance(&self) -> Result<Option<Instance>, LabError> {
+        drop(self.lock()?);
+        Ok(Instance::is_in(&self.folder).then(|| self.sql.clone()))
     }
 
     /// Gives the host a fault. Giving it twice is giving it once.
@@ -185,7 +202,7 @@ impl LabHost {
     /// When a file of the host is broken.
     pub fn serve(&self, request: &super::iis::Request) -> Result<Option<super::iis::Served>, Refusal> {
         let _counts = self.lock()?;
-        Model::load(&self.folder)?.serve(request)
+        Model::load(&self.folder, &self.sql)?.serve(request)
     }
 
     /// The http endpoints of the host's started sites.
@@ -194,7 +211,7 @@ impl LabHost {
     /// When a file of the host is broken.
     pub fn endpoints(&self) -> Result<Vec<super::iis::Endpoint>, Refusal> {
         let _counts = self.lock()?;
-        Model::load(&self.folder)?.endpoints()
+        Model::load(&self.folder, &self.sql)?.endpoints()
     }
 
     /// The computer's name; empty where its own file is broken.
@@ -208,7 +225,7 @@ impl LabHost {
     pub(super) fn windows(&self, call: &WindowsCall) -> Result<Value, LabError> {
         let mut counts = self.lock()?;
         self.counted(&mut counts)?;
-        let mut model = Model::load(&self.folder)?;
+        let mut model = Model::load(&self.folder, &self.sql)?;
         let answer = model.windows(call);
         let write = match call {
             WindowsCall::Tell { write } => Some(write.clone()),
@@ -241,6 +258,9 @@ impl LabHost {
             && !self.folder.path(Computer::FILE).exists()
         {
             stock::create(&self.folder, spec)?;
+            if let Some(sql) = &spec.sql {
+                Instance::create(&self.folder, sql)?;
+            }
         }
         // Looked at once a process; what is in the inventory now counts, not only what was there at the first run.
         if let Some(spec) = self.spec.as_ref().filter(|spec| counts.is_none() && !spec.certificates.is_empty()) {
@@ -267,7 +287,7 @@ impl LabHost {
         let mut counts = self.lock()?;
         let mut marking = self.marking.lock().unwrap_or_else(PoisonError::into_inner);
         self.counted(&mut counts)?;
-        let mut model = Model::load(&self.folder)?;
+        let mut model = Model::load(&self.folder, &self.sql)?;
         let mut stopped = false;
         let replies = batch.calls.iter().map(|call| match call {
             Call::Ask(read) => Reply::Answer(model.ask(read, &batch.nonce)),

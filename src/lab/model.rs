@@ -6,6 +6,7 @@ use super::computer::Computer;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
+use super::sql::Instance;
 use super::{Folder, LabError, features, stock};
 use crate::hostcall::{Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
@@ -19,6 +20,8 @@ pub struct Model {
     pub faults: Faults,
     /// Its Windows features.
     pub features: HostFeatures,
+    /// Its instance of SQL Server, whether there is one or not.
+    pub sql: Instance,
 }
 
 /// What a call tells.
@@ -29,10 +32,11 @@ impl Model {
     ///
     /// # Errors
     /// When one of them is broken.
-    pub fn load(folder: &Folder) -> Result<Model, LabError> {
+    pub fn load(folder: &Folder, sql: &Instance) -> Result<Model, LabError> {
         let computer: Computer = folder.read_toml(Computer::FILE)?;
         let features = features::load(folder, computer.version()?)?;
-        Ok(Model { folder: folder.clone(), faults: folder.read_toml(Faults::FILE)?, features, computer })
+        let faults = folder.read_toml(Faults::FILE)?;
+        Ok(Model { folder: folder.clone(), faults, features, computer, sql: sql.clone() })
     }
 
     /// Answers a read.
@@ -51,7 +55,7 @@ impl Model {
             Read::Accounts { names } => self.accounts(names).map(Some),
             Read::Acl { path } => self.acl(path).and_then(|found| present(found.as_ref())),
             Read::Http { verb, at, path } => self.http(*verb, at, path),
-            Read::Sql { .. } => Err(no_sql_server()),
+            Read::Sql { database, query, arguments, .. } => self.sql(database, query, arguments).map(Some),
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -82,7 +86,16 @@ impl Model {
                 Err(refused_plainly(RefusalCode::Failed, "a marker lasts as long as its process, and none came"))
             }
             Write::TestLogon { account, password } => self.test_logon(account, password),
-            Write::Sql { .. } | Write::SetRegistry { .. } => Err(no_sql_server()),
+            Write::Sql { database, text, arguments, find, .. } => {
+                self.run_sql(database, text, arguments, find.as_ref())
+            }
+            Write::SetRegistry { key, name, was, text } => {
+                match self.set_registry(key, name, was.as_deref(), text.as_deref()) {
+                    Ok(Some(at)) => return Outcome::Moved { at },
+                    Ok(None) => Ok(serde_json::Value::Null),
+                    Err(refusal) => Err(refusal),
+                }
+            }
         };
         done.map_or_else(Outcome::Failed, Outcome::Done)
     }
@@ -196,9 +209,4 @@ fn present<T: serde::Serialize>(value: Option<&T>) -> Result<Option<serde_json::
 /// A value as an answer.
 pub fn told<T: serde::Serialize>(value: &T) -> Told {
     serde_json::to_value(value).map_err(|error| refused_plainly(RefusalCode::Failed, error.to_string()))
-}
-
-fn no_sql_server() -> Refusal {
-    let text = "there is no instance of SQL Server on this host".to_owned();
-    Refusal { code: RefusalCode::Unsupported, text, hresult: None }
 }

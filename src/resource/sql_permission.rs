@@ -145,7 +145,11 @@ impl SqlPermission {
 
     fn grant(&self, writes: &mut Writes, on: &Securable, permissions: Vec<&str>) {
         let (database, principal) = (&self.database, &self.principal);
-        let purpose = format!("let {principal} {} on {on} in the database {database}", permissions.join(", "));
+        let place = match on {
+            Securable::Database => String::new(),
+            on => format!("on {on} "),
+        };
+        let purpose = format!("grant {principal} {} {place}in the database {database}", permissions.join(", "));
         let both = [("permissions", SqlPart::Words(permissions)), ("principal", SqlPart::Name(principal))];
         let (template, on) = match on {
             Securable::Database => (sql::GRANT_ON_DATABASE, Vec::new()),

@@ -142,7 +142,7 @@ fn approve(ui: Ui, args: &Args, run: &Run, surveys: &[Survey]) -> Result<Approva
     if !args.yes {
         match run.confirm(ui) {
             Some(true) => {}
-            Some(false) => return Ok(Approval::Refused),
+            Some(false) => return Err(Failure::declined("nothing was changed: the answer was not `yes`")),
             None => {
                 let failure = Failure::input("nothing was changed: there is no terminal to ask on");
                 return Err(failure.hint("--yes changes without asking; --check only shows"));

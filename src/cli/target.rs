@@ -50,6 +50,11 @@ pub enum Against {
 }
 
 impl Against {
+    /// The option that says so, with a blank behind it, for commands that a reader can type.
+    pub fn option(self) -> &'static str {
+        if self.is_lab() { "--lab " } else { "" }
+    }
+
     /// Whether it is the simulated one.
     pub fn is_lab(self) -> bool {
         matches!(self, Against::Lab(_))

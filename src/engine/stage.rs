@@ -176,6 +176,12 @@ fn symptoms<D: Door>(
     symptoms.into_iter().collect()
 }
 
+/// Whether what keeps a stage from being proved is not healed by waiting.
+fn is_lasting<D: Door>(run: &HostRun<D>, work: &(usize, HostWork), stage: &Stage, answers: &[(Read, Answer)]) -> bool {
+    let found = Found::new(answers, &run.shared.macs.secrets);
+    stage.steps.iter().filter_map(|step| work.1.steps.get(step.index)).any(|step| step.resource.is_lasting(&found))
+}
+
 /// Tries an account's new password, unless another host of this run did.
 async fn test_logon<D: Door>(
     run: &mut HostRun<D>,
@@ -311,7 +317,7 @@ async fn prove<D: Door>(
             let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));
             return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
         }
-        if !settling || Instant::now() > deadline {
+        if !settling || Instant::now() > deadline || is_lasting(run, work, &stage, &looked.answers) {
             proof(run, intent, &left).await?;
             let mut reasons = vec![format!("carried out, and yet not as desired: {}", left.join(", "))];
             reasons.extend(symptoms(run, work, &stage, &looked.answers));

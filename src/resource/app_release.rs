@@ -98,15 +98,11 @@ pub struct ReleaseState {
 /// Stands for a release that has no name here, since secrets in it cannot be had.
 const ONE_OF_OURS: &str = "a release of farmhand";
 const AS_DELIVERED: &str = "as delivered";
-const ANSWERS: &str = "below 500";
-const OFFLINE: &str = "offline (503)";
 
 /// The file that takes an application offline for as long as it is there (ASP.NET, ASP.NET Core Module).
 const APP_OFFLINE: &str = "app_offline.htm";
 /// What is in it.
 const OFFLINE_PAGE: &str = include_str!("../../templates/app_offline.htm");
-/// What tells it from other answers with 503.
-const OFFLINE_MARK: &str = "<!-- farmhand: the application is offline on purpose -->";
 
 impl AppRelease {
     /// The folder with the application's releases.
@@ -130,7 +126,7 @@ impl AppRelease {
     }
 
     /// The path that a GET asks for.
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         if self.path.is_root() { "/".to_owned() } else { format!("{}/", self.path.as_str()) }
     }
 
@@ -138,18 +134,8 @@ impl AppRelease {
         self.prove != Some(false)
     }
 
-    fn is_offline(&self) -> bool {
+    pub(super) fn is_offline(&self) -> bool {
         self.offline == Some(true)
-    }
-
-    /// What the application answers, in few words.
-    fn answer(&self, found: &Found) -> String {
-        match found.reply(&self.site, &self.url()) {
-            Some(reply) if reply.status == 503 && reply.body.contains(OFFLINE_MARK) => OFFLINE.to_owned(),
-            Some(reply) if self.is_offline() || reply.status >= 500 => format!("status {}", reply.status),
-            Some(_) => ANSWERS.to_owned(),
-            None => "none".to_owned(),
-        }
     }
 
     fn virtual_directory(&self) -> ElementPath {
@@ -264,7 +250,7 @@ impl Resource for AppRelease {
             files: Some(AS_DELIVERED.to_owned()),
             // Whose folder that is cannot be told without a name.
             rights: release.is_named().then(|| AS_DELIVERED.to_owned()),
-            answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
+            answer: self.proves().then(|| self.wanted_answer().to_owned()),
         };
         self.delivery = Some(Arc::clone(release));
     }
@@ -387,11 +373,10 @@ impl Resource for AppRelease {
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {
-        let wrong = |status: u16| if self.is_offline() { status != 503 } else { status >= 500 };
-        let reply = found.reply(&self.site, &self.url()).filter(|reply| wrong(reply.status));
-        reply
-            .map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url()))
-            .into_iter()
-            .collect()
+        self.wrong_reply(found).map(|reply| self.reply_in_words(&reply)).into_iter().collect()
+    }
+
+    fn is_lasting(&self, found: &Found) -> bool {
+        self.is_lasting_answer(found)
     }
 }

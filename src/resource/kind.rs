@@ -112,6 +112,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
     /// See [`Resource::symptoms`].
     fn symptoms(&self, found: &Found) -> Vec<String>;
+    /// See [`Resource::is_lasting`].
+    fn is_lasting(&self, found: &Found) -> bool;
 }
 
 /// The erased form of a resource.
@@ -200,6 +202,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn symptoms(&self, found: &Found) -> Vec<String> {
         self.0.symptoms(found)
+    }
+
+    fn is_lasting(&self, found: &Found) -> bool {
+        self.0.is_lasting(found)
     }
 }
 

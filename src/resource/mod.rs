@@ -3,12 +3,14 @@
 //! A kind says what to look at, tells what was found in the desired value's own words, and says what to change.
 //! It compares nothing, contacts nothing and cannot fail.
 
+mod app_answer;
 mod app_rights;
 mod binding;
 mod certificate;
 mod config_edits;
 mod found;
 mod identity;
+mod iis_error;
 mod kind;
 mod left_behind;
 mod left_settings;
@@ -137,6 +139,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What the host itself says about why a change did not take, in plain words.
     fn symptoms(&self, _: &Found) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether what the host says is not healed by waiting.
+    fn is_lasting(&self, _: &Found) -> bool {
+        false
     }
 }
 

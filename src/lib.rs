@@ -4,6 +4,8 @@
 
 pub mod diagnostic;
 
+pub mod codes;
+
 pub mod value;
 
 pub mod secret;

@@ -14,6 +14,7 @@ use std::process::Command;
 /// Modules, lowest first. A module uses only those above it here.
 const LAYERS: &[&str] = &[
     "diagnostic",
+    "codes",
     "value",
     "secret",
     "xml",

@@ -3,6 +3,7 @@
 mod agent;
 mod apply;
 mod audit;
+mod explain;
 mod failure;
 mod farm;
 mod init;
@@ -77,6 +78,7 @@ enum Command {
     Lab(lab::Args),
     Schema(schema::Args),
     Agent(agent::Args),
+    Explain(explain::Args),
 }
 
 impl Command {
@@ -117,6 +119,7 @@ pub fn main() -> u8 {
         Command::Lab(args) => lab::run(ui, args, engine),
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
+        Command::Explain(args) => explain::run(ui, &args),
     };
     match ended {
         Ok(exit) => exit.code(),

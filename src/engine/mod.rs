@@ -11,7 +11,6 @@ mod observe;
 mod outcome;
 mod send;
 mod sessions;
-mod sql_advice;
 mod stage;
 mod stop;
 mod upload;

@@ -1,6 +1,6 @@
 //! Refusals in words: what was tried, what Windows said, what to do.
 
-use super::sql_advice::sql_advice;
+use crate::codes::{Asked, look_up, sql_advice};
 use crate::hostcall::{Refusal, RefusalCode, Write};
 
 /// A refusal as a sentence; `what` is what was tried.
@@ -13,7 +13,10 @@ pub fn why(refusal: &Refusal) -> String {
     let code = refusal.hresult.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = refusal.text.trim_end_matches('.');
     match refusal.sql_number().and_then(sql_advice).unwrap_or(advice(refusal.code)) {
-        "" => format!("{text}{code}"),
+        "" => match refusal.hresult.as_deref().filter(|code| matches!(look_up(code), Asked::Known(_))) {
+            Some(known) => format!("{text}{code}; farmhand explain {known}"),
+            None => format!("{text}{code}"),
+        },
         advice => format!("{text}{code}; {advice}"),
     }
 }
@@ -56,6 +59,13 @@ mod tests {
         };
         let expected = "iis_commit: There is not enough space on the disk (0x80070070); free space on the host";
         assert_eq!(refused("iis_commit", &refusal), expected);
+        let failed = |hresult: &str| Refusal {
+            code: RefusalCode::Failed,
+            text: "It is in use.".to_owned(),
+            hresult: Some(hresult.to_owned()),
+        };
+        assert_eq!(why(&failed("0x80070020")), "It is in use (0x80070020); farmhand explain 0x80070020");
+        assert_eq!(why(&failed("0x80079999")), "It is in use (0x80079999)");
         let refusal = Refusal::sql(1222, 16, 56, "Lock request time out period exceeded.");
         let said = refused("turn the broker of the database Chat on", &refusal);
         assert!(said.starts_with("turn the broker of the database Chat on: Lock request time out period exceeded (Msg 1222, Level 16, State 56); somebody holds"), "{said}");

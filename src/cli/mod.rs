@@ -3,15 +3,18 @@
 mod agent;
 mod apply;
 mod audit;
+mod completions;
 mod explain;
 mod failure;
 mod farm;
 mod init;
 mod interrupt;
+mod inventory;
 mod lab;
 mod lab_engine;
 mod lab_farm;
 mod machine_keys;
+mod man;
 mod plan;
 mod plan_file;
 mod progress;
@@ -79,6 +82,9 @@ enum Command {
     Schema(schema::Args),
     Agent(agent::Args),
     Explain(explain::Args),
+    Inventory(inventory::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Command {
@@ -120,6 +126,9 @@ pub fn main() -> u8 {
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Inventory(args) => inventory::run(ui, &args),
+        Command::Completions(args) => completions::run(ui, &args),
+        Command::Man(args) => man::run(ui, &args),
     };
     match ended {
         Ok(exit) => exit.code(),

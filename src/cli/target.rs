@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indexmap::IndexSet;
+
 use super::farm::Farm;
 use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
 use super::machine_keys::{self, Purpose};
 use super::{Failure, Ui};
-use crate::diagnostic::{Diagnostic, Sources, render_all};
+use crate::diagnostic::{Diagnostic, Sources, Span, render_all};
 use crate::engine::Work;
-use crate::inventory::{self, Host, InventoryFiles};
+use crate::inventory::{self, ALL, Host, Inventory, InventoryFiles};
 use crate::plan::Asked;
 use crate::playbook::{Loaded, Packages, Playbook, Request, deliver, load, missing_secrets};
 use crate::release::Release;
@@ -309,11 +311,24 @@ pub fn state(inventory: &Path, against: Against) -> PathBuf {
 
 /// The hosts of an inventory.
 pub fn hosts_of(ui: Ui, path: &Path) -> Result<Vec<Arc<Host>>, Failure> {
+    let (inventory, _) = inventory(ui, path, None)?;
+    Ok(inventory.hosts.into_values().collect())
+}
+
+/// An inventory, and the names of the hosts in it that a pattern means.
+pub fn inventory(ui: Ui, path: &Path, limit: Option<&str>) -> Result<(Inventory, IndexSet<String>), Failure> {
     let mut sources = Sources::new();
     let mut diagnostics = Vec::new();
     let files = InventoryFiles { inventory: path, playbook_folder: None };
-    match inventory::load(&mut sources, files, &Variables::default(), &mut diagnostics) {
-        Some(inventory) if diagnostics.is_empty() => Ok(inventory.hosts.into_values().collect()),
+    let loaded = inventory::load(&mut sources, files, &Variables::default(), &mut diagnostics).map(|inventory| {
+        let pattern = limit.unwrap_or(ALL);
+        let source = sources.add("--limit", pattern);
+        let span_of = |start, length| Span { source, start, end: start + length };
+        let meant = inventory::hosts_of(&inventory, pattern, &span_of, &mut diagnostics);
+        (inventory, meant)
+    });
+    match loaded {
+        Some(loaded) if diagnostics.is_empty() => Ok(loaded),
         _ => Err(show(ui, &sources, &diagnostics)),
     }
 }

@@ -15,6 +15,8 @@ use crate::yaml::{self, Content, Entry, Key, Node};
 pub(super) struct Group {
     /// Where its name stands.
     pub span: Option<Span>,
+    /// How many groups are written before it.
+    pub order: usize,
     /// Hosts written under it.
     pub hosts: Vec<String>,
     /// Groups in it.
@@ -83,6 +85,7 @@ impl Book {
         yaml::reject_unknown_keys(entries, GROUP_KEYS, &what, diagnostics);
         let mut group = self.groups.remove(&*key.text).unwrap_or_default();
         group.span = Some(key.span);
+        group.order = self.groups.len();
         shared_keys(node, &mut group, diagnostics);
         match node.get("hosts").map(|hosts| (&hosts.content, hosts)) {
             None => {}

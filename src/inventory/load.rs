@@ -1,6 +1,6 @@
 //! From the inventory file, `group_vars/` and `host_vars/` to hosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
-use super::{ALL, Host, Inventory, connection, lab};
+use super::{ALL, Host, Inventory, connection, lab, tree};
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
@@ -93,6 +93,7 @@ fn resolve(
         inventory.groups.insert((*group).to_owned(), hosts);
     }
     inventory.groups_value = Value::from_serialize(&inventory.groups);
+    inventory.tree = tree::tree(book);
     let depths = book.depths();
     for (name, written) in &book.hosts {
         if book.groups.contains_key(name) {
@@ -174,6 +175,8 @@ fn resolve_host(
         lab: lab::LabHints::default(),
         span: written.span,
         variables,
+        ansible: false,
+        withheld: BTreeSet::new(),
     };
     let scope = host.scope(inventory, &[], extra);
     let of_groups = |pick: fn(&super::groups::Group) -> Option<&Node>| -> Vec<&Node> {

@@ -7,9 +7,11 @@ mod lab;
 mod load;
 mod pattern;
 mod range;
+mod shown;
+mod tree;
 mod vars;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -18,6 +20,7 @@ pub use connection::{Connection, Via};
 pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
+pub use tree::{Branch, UNGROUPED};
 
 use crate::diagnostic::Span;
 use crate::template::{Value, Variables};
@@ -32,7 +35,9 @@ pub struct Inventory {
     pub hosts: IndexMap<String, Arc<Host>>,
     /// The hosts of each group, those of groups below it included, in the order in which they are written.
     pub groups: BTreeMap<String, Vec<String>>,
-    /// The same as templates see it, made once for all hosts.
+    /// What each group is written with, in the order in which they are written.
+    pub tree: IndexMap<String, Branch>,
+    /// The hosts of each group as templates see them, made once for all hosts.
     groups_value: Value,
 }
 
@@ -53,4 +58,8 @@ pub struct Host {
     pub span: Span,
     /// Its variables from inventory, `group_vars` and `host_vars`.
     pub variables: Variables,
+    /// Whether its inventory is Ansible's.
+    pub ansible: bool,
+    /// Names of variables that hold a secret in the open or one that only Ansible opens: their values are not kept.
+    pub withheld: BTreeSet<String>,
 }

@@ -1,10 +1,11 @@
 //! Which hosts a pattern means, by the rules that Ansible's users know.
 //!
 //! `a:b` or `a,b` both, `a:&b` in both, `a:!b` in one and not the other, `web*` wildcards over groups and hosts,
-//! `web[0]` and `web[0:2]` by place in the group, the last one counted in. Whatever their order in the pattern,
-//! exclusions are made last.
+//! `~web\d+` a regular expression that their names begin with, `web[0]` and `web[0:2]` by place in the group, the last one
+//! counted in. Whatever their order in the pattern, exclusions are made last.
 
 use indexmap::IndexSet;
+use regex::{Regex, RegexBuilder};
 
 use super::glob::fits;
 use super::{ALL, Inventory};
@@ -50,12 +51,21 @@ pub fn hosts_of(
 /// The terms of a pattern with the byte at which each starts.
 fn terms(pattern: &str) -> Vec<(usize, &str)> {
     let mut terms = Vec::new();
-    let (mut start, mut inside) = (0, false);
+    let (mut start, mut depth) = (0, 0_usize);
+    let mut escaped = false;
     for (at, c) in pattern.char_indices().chain([(pattern.len(), ',')]) {
+        // In a regular expression more brackets hold together than in a name, and a backslash takes away their meaning.
+        let expression = pattern[start..at].trim_start().trim_start_matches(['&', '!']).starts_with('~');
+        if std::mem::take(&mut escaped) && at < pattern.len() {
+            continue;
+        }
         match c {
-            '[' => inside = true,
-            ']' => inside = false,
-            ',' | ':' if !inside || at == pattern.len() => {
+            '\\' if expression => escaped = true,
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            '(' | '{' if expression => depth += 1,
+            ')' | '}' if expression => depth = depth.saturating_sub(1),
+            ',' | ':' if depth == 0 || at == pattern.len() => {
                 let term = &pattern[start..at];
                 let trimmed = term.trim_start();
                 if !trimmed.trim_end().is_empty() {
@@ -73,9 +83,8 @@ type Complaint = (String, String);
 
 /// The hosts that one term means.
 fn one<'a>(inventory: &'a Inventory, term: &str) -> Result<Vec<&'a str>, Complaint> {
-    if term.starts_with('~') {
-        let message = format!("patterns by regular expression, as {}, are not there yet", shown(term));
-        return Err((message, "use wildcards: `web*`, `web0[1-3]`".to_owned()));
+    if let Some(expression) = term.strip_prefix('~') {
+        return expressed(inventory, expression);
     }
     if term.starts_with('@') {
         return Err(("hosts cannot be read from a file here".to_owned(), "name them: `web01,web02`".to_owned()));
@@ -98,6 +107,38 @@ fn one<'a>(inventory: &'a Inventory, term: &str) -> Result<Vec<&'a str>, Complai
             hosts.into_iter().skip(first).take(n_taken).collect()
         }
     })
+}
+
+/// The hosts whose names, or whose groups' names, begin with what a regular expression says.
+fn expressed<'a>(inventory: &'a Inventory, expression: &str) -> Result<Vec<&'a str>, Complaint> {
+    let begins = begins(expression).map_err(|error| {
+        let why = error.to_string();
+        let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let help = "as in `~web\\d+`; write a parenthesis of the name itself as `\\(`".to_owned();
+        (format!("{} is no regular expression: {why}", shown(expression)), help)
+    })?;
+    let mut hosts = IndexSet::new();
+    let mut any = false;
+    for (_, members) in inventory.groups.iter().filter(|(group, _)| begins.is_match(group)) {
+        any = true;
+        hosts.extend(members.iter().map(String::as_str));
+    }
+    hosts.extend(inventory.hosts.keys().map(String::as_str).filter(|host| begins.is_match(host)));
+    if !any && hosts.is_empty() {
+        return Err((format!("no host or group fits {}", shown(&format!("~{expression}"))), String::new()));
+    }
+    // The order of the inventory, whichever group was met first.
+    let mut hosts: Vec<&str> = hosts.into_iter().collect();
+    hosts.sort_by_key(|host| inventory.hosts.get_index_of(*host));
+    Ok(hosts)
+}
+
+/// What is true of names that begin with what the expression says. Bounded, whoever wrote it.
+fn begins(expression: &str) -> Result<Regex, regex::Error> {
+    const MAX_BYTES: usize = 1 << 20;
+    // Read alone first: `a)(b` is no expression, and would become one in parentheses.
+    RegexBuilder::new(expression).size_limit(MAX_BYTES).build()?;
+    RegexBuilder::new(&format!("^(?:{expression})")).size_limit(MAX_BYTES).build()
 }
 
 enum Places {
@@ -201,6 +242,13 @@ mod tests {
         check("none", "");
         check("wbe", "the inventory has no host or group `wbe`");
         check("web01:nope*", "web01 no host or group fits `nope*`");
-        check("~web", "patterns by regular expression, as `~web`, are not there yet");
+        check("~web", "web01 web02 web03 web04 web05");
+        check("~web0[1-2]$", "web01 web02");
+        check(r"~web\d{1,2}$:!~.*0(1|2)", "web03 web04 web05");
+        check("~(sql|none):&~web05", "web05");
+        check("~(?:web|sql)01", "web01 sql01");
+        check("~eb01", "no host or group fits `~eb01`");
+        check("web01:~we(b", "web01 `we(b` is no regular expression: unclosed group");
+        check("~a)(b", "`a)(b` is no regular expression: unopened group");
     }
 }

@@ -9,7 +9,7 @@ use super::host::{HostRun, describe};
 use super::observe::{Looked, conclude};
 use super::send::{Sent, proof, send};
 use super::upload::upload;
-use super::words::refused;
+use super::words::{refused, tried};
 use super::work::{HostWork, reads};
 use super::{Door, DoorError, Event, Status};
 use crate::hostcall::answer::Installed;
@@ -116,7 +116,7 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
                 return self::reboot(run, work, stage, true).await.map(Attempt::Restarted);
             }
             Outcome::Failed(refusal) => {
-                return Err(failed(run, work, stage, refused(write.name(), refusal), &then, answers));
+                return Err(failed(run, work, stage, refused(tried(write), refusal), &then, answers));
             }
             Outcome::Skipped {} => {}
         }

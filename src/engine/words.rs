@@ -1,6 +1,6 @@
 //! Refusals in words: what was tried, what Windows said, what to do.
 
-use crate::hostcall::{Refusal, RefusalCode};
+use crate::hostcall::{Refusal, RefusalCode, Write};
 
 /// A refusal as a sentence; `what` is what was tried.
 pub fn refused(what: &str, refusal: &Refusal) -> String {
@@ -9,6 +9,14 @@ pub fn refused(what: &str, refusal: &Refusal) -> String {
     match advice(refusal.code) {
         "" => format!("{what}: {text}{code}"),
         advice => format!("{what}: {text}{code}; {advice}"),
+    }
+}
+
+/// What a call tries, in words where it has any.
+pub fn tried(write: &Write) -> &str {
+    match write {
+        Write::Sql { purpose, .. } => purpose,
+        other => other.name(),
     }
 }
 

@@ -57,7 +57,7 @@ impl Lab {
 }
 
 /// A host's name as a folder's: what no file system minds stays, the rest is written as `%` and its bytes.
-fn file_name(host: &str) -> String {
+pub(super) fn file_name(host: &str) -> String {
     let mut name = String::new();
     for (index, byte) in host.bytes().enumerate() {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || (byte == b'.' && index > 0) {

@@ -47,6 +47,8 @@ const EXPOSES: &[&str] = &[
     "src/value/machine_key/",
     "src/agent/framing.rs",
     "src/transport/winrm/ntlm.rs",
+    "src/sql/change.rs",
+    "src/sql/connect.rs",
     "src/engine/macs.rs",
     "src/lab/wsman/login.rs",
     "src/secret/",

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::Failure;
 use super::lab_engine::LabEngine;
-use crate::engine::{Dialling, Place, Reach};
+use crate::engine::{Dialling, Place, Reach, SqlWay, Ways};
 use crate::inventory::Host;
 use crate::lab::pwsh::Pwsh;
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
@@ -55,6 +55,8 @@ pub struct LabFarm {
     stores: Arc<Stores>,
     pwsh: Option<Arc<Pwsh>>,
     servers: Arc<Mutex<Servers>>,
+    /// The names of instances of SQL Server, by host.
+    instances: BTreeMap<String, String>,
 }
 
 impl LabFarm {
@@ -63,7 +65,8 @@ impl LabFarm {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
         let stores = Arc::new(Stores::lab(folder));
         let pwsh = engine.pwsh()?;
-        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, pwsh, servers: Arc::default() })
+        let instances = hosts.iter().map(|host| (host.name.clone(), host.sql.instance.clone())).collect();
+        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, pwsh, servers: Arc::default(), instances })
     }
 
     /// The hosts.
@@ -82,7 +85,7 @@ impl LabFarm {
     }
 
     /// How each host is reached: its server starts when it is first dialled.
-    pub fn reaches(&self) -> BTreeMap<String, Reach> {
+    pub fn ways(&self) -> BTreeMap<String, Ways> {
         let reach = |name: &str| {
             let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
             let (host, own, pwsh) = (name.to_owned(), Arc::clone(&stores), self.pwsh.clone());
@@ -92,11 +95,12 @@ impl LabFarm {
                 Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
             };
             let password = move || own.value(&operator()).map_err(|error| error.to_string());
-            Reach {
+            let machine = Reach {
                 place: Place::Dialled(Arc::new(dial)),
                 user: format!("{}\\{}", USER.0, USER.1),
                 password: Arc::new(password),
-            }
+            };
+            Ways { machine: Some(machine), sql: SqlWay::Machine(self.instances.get(name).cloned().unwrap_or_default()) }
         };
         self.lab.hosts().map(|(name, _)| (name.to_owned(), reach(name))).collect()
     }

@@ -67,6 +67,16 @@ pub struct Heard {
     pub parameters: Vec<String>,
 }
 
+/// What a server tells of an instance.
+pub struct About {
+    /// `@@SERVERNAME`.
+    pub server_name: String,
+    /// DNS names of its host.
+    pub names: Vec<String>,
+    /// Its version.
+    pub version: &'static Version,
+}
+
 impl Shared {
     pub(super) fn gate(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
@@ -366,10 +376,17 @@ impl Instance {
         all.iter().filter(holds).cloned().collect()
     }
 
-    /// Whether a fault is there; one that shows once is over then.
-    pub(super) fn shows_once(&self, fault: Fault) -> bool {
+    /// What a server tells of the instance before anybody logs in.
+    ///
+    /// # Errors
+    /// When a file is broken.
+    pub fn about(&self) -> Result<About, LabError> {
         let _gate = self.shared.gate();
-        State::load(&self.shared.folder).and_then(|mut state| state.shows_once(fault)).unwrap_or(false)
+        let state = State::load(&self.shared.folder)?;
+        let computer = state.computer.computer.to_lowercase();
+        let mut names = vec![computer.clone()];
+        names.extend(state.computer.domain.as_ref().map(|domain| format!("{computer}.{domain}")));
+        Ok(About { server_name: state.server_name(), names, version: state.content.server.version() })
     }
 
     /// Whether a fault is there.

@@ -14,12 +14,13 @@ mod run;
 mod server;
 mod session;
 mod state;
+pub mod tds;
 pub mod tsql;
 mod value;
 mod versions;
 
 pub use database::{Database, Member, Object, Permission, Principal, Schema};
-pub use instance::{Heard, Instance, SqlSpec};
+pub use instance::{About, Heard, Instance, SqlSpec};
 pub use key::{MasterKey, Password, ServiceKey};
 pub use log::{Kind, LoggedBatch, SqlCounts};
 pub use moment::Moment;

@@ -31,7 +31,8 @@ use super::tsql::{self, Step};
 use super::value::{Type, Value};
 use crate::lab::faults::Fault;
 
-pub use convert::binary_sid;
+pub use convert::{binary_sid, convert as convert_value};
+pub use procedure::declarations;
 pub use rights::may_use;
 
 /// A parameter of a batch, as a remote procedure call brings it.

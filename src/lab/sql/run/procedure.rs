@@ -119,7 +119,7 @@ impl Run<'_> {
 }
 
 /// The names and types in a text such as `@a int, @b nvarchar(128)`.
-pub(in crate::lab::sql) fn declarations(text: &str) -> Result<Vec<(String, Type)>, SqlError> {
+pub fn declarations(text: &str) -> Result<Vec<(String, Type)>, SqlError> {
     use crate::lab::sql::tsql::{Statement, parse};
     if text.trim().is_empty() {
         return Ok(Vec::new());

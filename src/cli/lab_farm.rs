@@ -13,6 +13,8 @@ use super::lab_engine::LabEngine;
 use crate::engine::{Dialling, Place, Reach, SqlWay, Ways};
 use crate::inventory::Host;
 use crate::lab::pwsh::Pwsh;
+use crate::lab::sql::tds::{Encryption, TdsServer};
+use crate::lab::sql::{Edition, SqlSpec};
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
 use crate::lab::{HostSpec, Lab, LabHost};
 use crate::secret::Stores;
@@ -77,6 +79,15 @@ impl LabFarm {
     /// Starts the server of one host where it is told to listen.
     pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
         serve(host, name, &self.stores, self.pwsh.as_deref(), listen).await
+    }
+
+    /// Starts the TDS server of one host where it is told to listen; `None` where the host has no SQL Server.
+    /// The operator of the lab is a sysadmin there.
+    pub async fn serve_sql(&self, host: &LabHost, listen: SocketAddr) -> std::io::Result<Option<TdsServer>> {
+        let Some(instance) = host.sql().map_err(std::io::Error::other)? else { return Ok(None) };
+        let password = self.stores.value(&operator()).map_err(std::io::Error::other)?;
+        instance.declare_login(USER.1, password.expose(), true).map_err(std::io::Error::other)?;
+        TdsServer::bind(instance, &self.lab.authority()?, Encryption::Offered, listen).await.map(Some)
     }
 
     /// Ends all servers; they lived on the runtime that dialled them.
@@ -150,7 +161,12 @@ async fn serve(
 /// What a host of the inventory is in the lab.
 fn spec(host: &Host) -> HostSpec {
     let windows = host.lab.windows.as_deref().unwrap_or("2019");
-    HostSpec { certificates: host.lab.certificates.clone(), ..HostSpec::new(&host.name, windows) }
+    let sql = host.lab.sql.as_ref().map(|hint| SqlSpec {
+        version: hint.version.clone(),
+        edition: Edition::of(&hint.edition).unwrap_or_default(),
+        instance: hint.instance.clone(),
+    });
+    HostSpec { certificates: host.lab.certificates.clone(), sql, ..HostSpec::new(&host.name, windows) }
 }
 
 /// The folder of the lab beside an inventory.

@@ -43,6 +43,14 @@ impl Lab {
         &self.folder
     }
 
+    /// The authority that vouches for the lab's servers: clients trust them by its file, `ca/ca.pem` in the lab's folder.
+    ///
+    /// # Errors
+    /// When the disk fails or a file is broken.
+    pub fn authority(&self) -> std::io::Result<super::sql::tds::Authority> {
+        super::sql::tds::Authority::open(&self.folder.join("ca"))
+    }
+
     /// Forgets everything about every host of a lab's folder. Must not run while the lab is in use.
     ///
     /// # Errors
@@ -57,7 +65,7 @@ impl Lab {
 }
 
 /// A host's name as a folder's: what no file system minds stays, the rest is written as `%` and its bytes.
-fn file_name(host: &str) -> String {
+pub(super) fn file_name(host: &str) -> String {
     let mut name = String::new();
     for (index, byte) in host.bytes().enumerate() {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || (byte == b'.' && index > 0) {

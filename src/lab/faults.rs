@@ -69,6 +69,26 @@ faults! {
     ClonedKeys = "cloned_keys",
     /// WAS takes its time to do what configuration says.
     WasSlow = "was_slow",
+    /// SQL Server refuses connections.
+    SqlRefuse = "sql_refuse",
+    /// SQL Server refuses a log-in with error 18456 (once).
+    SqlLoginFailed = "sql_login_failed",
+    /// SQL Server's connection breaks off in the middle of a result (once).
+    SqlDropInResult = "sql_drop_in_result",
+    /// SQL Server's connection breaks off before a change is committed (once).
+    SqlDropBeforeCommit = "sql_drop_before_commit",
+    /// SQL Server's connection breaks off when a change was committed, before its answer (once).
+    SqlDropAfterCommit = "sql_drop_after_commit",
+    /// A change is chosen as deadlock victim, error 1205 (once).
+    SqlDeadlock = "sql_deadlock",
+    /// A change waits too long for a lock, error 1222 (once).
+    SqlLockTimeout = "sql_lock_timeout",
+    /// The transaction log is full, error 9002.
+    SqlLogFull = "sql_log_full",
+    /// The connection breaks off and this instance is secondary in its availability groups (once).
+    SqlFailover = "sql_failover",
+    /// A key is backed up into a file of 0 bytes.
+    SqlBackupEmpty = "sql_backup_empty",
 }
 
 impl Fault {

@@ -31,6 +31,8 @@ pub struct HostSpec {
     pub learn_accounts: bool,
     /// DNS names for each of which the host has a certificate in its store `My`.
     pub certificates: Vec<String>,
+    /// The instance of SQL Server that the host has.
+    pub sql: Option<super::sql::SqlSpec>,
 }
 
 impl HostSpec {
@@ -43,6 +45,7 @@ impl HostSpec {
             iis: false,
             learn_accounts: true,
             certificates: Vec::new(),
+            sql: None,
         }
     }
 }
@@ -61,6 +64,7 @@ impl HostSpec {
 /// | `faults.toml` | what is wrong with the host |
 /// | `keys/iisWasKey` | the key under which stored passwords are encrypted |
 /// | `calls.log` | what the host was asked, by name |
+/// | `sql/…` | its instance of SQL Server, where it has one ([`super::sql::Instance`]) |
 /// | `C/…` | drive `C:`, with `C/Windows/System32/inetsrv/config/applicationHost.config` |
 ///
 /// Every batch reads the files anew and replaces whole files, so a person may edit any of them at any time.
@@ -69,12 +73,18 @@ pub struct LabHost {
     folder: Folder,
     spec: Option<HostSpec>,
     counts: Mutex<Option<Counts>>,
+    instance: Mutex<Option<super::sql::Instance>>,
 }
 
 impl LabHost {
     /// A host in a folder; where there is none yet, it is created by the spec when it is first needed.
     pub fn lazily(folder: impl AsRef<Path>, spec: HostSpec) -> LabHost {
-        LabHost { folder: Folder::new(folder.as_ref()), spec: Some(spec), counts: Mutex::new(None) }
+        LabHost {
+            folder: Folder::new(folder.as_ref()),
+            spec: Some(spec),
+            counts: Mutex::new(None),
+            instance: Mutex::new(None),
+        }
     }
 
     /// Creates a host in a folder, or leaves it as it is where it is there.
@@ -89,7 +99,12 @@ impl LabHost {
 
     /// Opens a host that was created before, or a folder written by hand with `host.toml` at the least.
     pub fn open(folder: impl AsRef<Path>) -> LabHost {
-        LabHost { folder: Folder::new(folder.as_ref()), spec: None, counts: Mutex::new(None) }
+        LabHost {
+            folder: Folder::new(folder.as_ref()),
+            spec: None,
+            counts: Mutex::new(None),
+            instance: Mutex::new(None),
+        }
     }
 
     /// The folder of its files.
@@ -165,6 +180,23 @@ impl LabHost {
         let mut stores = super::Stores::load(&self.folder)?;
         stores.add(store, certificate);
         stores.save(&self.folder)
+    }
+
+    /// Its instance of SQL Server; `None` where it has none.
+    ///
+    /// # Errors
+    /// When the disk fails or the spec names a version that the lab does not have.
+    pub fn sql(&self) -> Result<Option<super::sql::Instance>, LabError> {
+        let _counts = self.lock()?;
+        let mut instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        if instance.is_none() {
+            *instance = match self.spec.as_ref().and_then(|spec| spec.sql.as_ref()) {
+                Some(spec) => Some(super::sql::Instance::create(&self.folder, spec)?),
+                None if super::sql::Instance::is_in(&self.folder) => Some(super::sql::Instance::open(&self.folder)),
+                None => None,
+            };
+        }
+        Ok(instance.clone())
     }
 
     /// What a site of the host answers to a request, as http.sys and IIS would; `None` where nobody listens.

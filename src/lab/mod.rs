@@ -23,6 +23,7 @@ mod model_app;
 mod model_files;
 mod model_iis;
 mod schema;
+pub mod sql;
 mod stock;
 mod tree;
 mod tree_names;

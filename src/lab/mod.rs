@@ -22,6 +22,7 @@ mod model;
 mod model_app;
 mod model_files;
 mod model_iis;
+mod model_sql;
 mod schema;
 pub mod sql;
 mod stock;

@@ -6,6 +6,7 @@ use super::computer::Computer;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
+use super::model_sql::SqlConnection;
 use super::{Folder, LabError, features, stock};
 use crate::hostcall::{Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
@@ -19,6 +20,8 @@ pub struct Model {
     pub faults: Faults,
     /// Its Windows features.
     pub features: HostFeatures,
+    /// The batch's connection to the instance of SQL Server, once it is needed.
+    pub sql: Option<SqlConnection>,
 }
 
 /// What a call tells.
@@ -32,7 +35,7 @@ impl Model {
     pub fn load(folder: &Folder) -> Result<Model, LabError> {
         let computer: Computer = folder.read_toml(Computer::FILE)?;
         let features = features::load(folder, computer.version()?)?;
-        Ok(Model { folder: folder.clone(), faults: folder.read_toml(Faults::FILE)?, features, computer })
+        Ok(Model { folder: folder.clone(), faults: folder.read_toml(Faults::FILE)?, features, computer, sql: None })
     }
 
     /// Answers a read.
@@ -51,7 +54,9 @@ impl Model {
             Read::Accounts { names } => self.accounts(names).map(Some),
             Read::Acl { path } => self.acl(path).and_then(|found| present(found.as_ref())),
             Read::Http { verb, at, path } => self.http(*verb, at, path),
-            Read::Sql { .. } => Err(no_sql_server()),
+            Read::Sql { instance, database, query, arguments } => {
+                self.ask_sql(instance, database, query, arguments).map(Some)
+            }
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -79,7 +84,14 @@ impl Model {
             Write::Remove { path, must } => self.remove(path, *must),
             Write::SetAcl { path, grants } => self.set_acl(path, grants),
             Write::TestLogon { account, password } => self.test_logon(account, password),
-            Write::Sql { .. } | Write::SetRegistry { .. } => Err(no_sql_server()),
+            Write::Sql { .. } => self.tell_sql(write),
+            Write::SetRegistry { key, name, was, text } => {
+                match self.set_registry(key, name, was.as_deref(), text.as_deref()) {
+                    Ok(Err(at)) => return Outcome::Moved { at },
+                    Ok(Ok(())) => Ok(serde_json::Value::Null),
+                    Err(refusal) => Err(refusal),
+                }
+            }
         };
         done.map_or_else(Outcome::Failed, Outcome::Done)
     }
@@ -193,9 +205,4 @@ fn present<T: serde::Serialize>(value: Option<&T>) -> Result<Option<serde_json::
 /// A value as an answer.
 pub fn told<T: serde::Serialize>(value: &T) -> Told {
     serde_json::to_value(value).map_err(|error| refused_plainly(RefusalCode::Failed, error.to_string()))
-}
-
-fn no_sql_server() -> Refusal {
-    let text = "there is no instance of SQL Server on this host".to_owned();
-    Refusal { code: RefusalCode::Unsupported, text, hresult: None }
 }

@@ -35,7 +35,7 @@ impl Model {
             return Err(refused_plainly(RefusalCode::Invalid, "no such question"));
         }
         let connection = self.enter(instance, database)?;
-        let (rows, _) = connection.run(query, parameters(arguments))?;
+        let (rows, _) = connection.run(query, &parameters(arguments))?;
         told(&rows)
     }
 
@@ -54,7 +54,7 @@ impl Model {
         if let Some(found) = &found {
             text = text.replacen(FOUND_MARK, &quote_text(found), 1);
         }
-        let (_, messages) = connection.run(&text, parameters(&plain_arguments))?;
+        let (_, messages) = connection.run(&text, &parameters(&plain_arguments))?;
         told(&SqlDone { found, messages })
     }
 
@@ -100,7 +100,7 @@ impl Model {
             None => SqlConnection::open(self, instance)?,
         };
         if connection.session.database() != database {
-            connection.run(&format!("USE {}", quote_name(database)), Vec::new())?;
+            connection.run(&format!("USE {}", quote_name(database)), &[])?;
         }
         Ok(self.sql.insert(connection))
     }
@@ -125,10 +125,10 @@ impl SqlConnection {
     }
 
     /// Runs a batch: its first result, and what was said besides.
-    fn run(&mut self, text: &str, parameters: Vec<Parameter>) -> Result<(SqlRows, Vec<SqlMessage>), Refusal> {
+    fn run(&mut self, text: &str, parameters: &[Parameter]) -> Result<(SqlRows, Vec<SqlMessage>), Refusal> {
         let mut rows = None;
         let mut messages = Vec::new();
-        for reply in self.instance.execute(&mut self.session, Kind::Host, text, &parameters) {
+        for reply in self.instance.execute(&mut self.session, Kind::Host, text, parameters) {
             match reply {
                 Reply::Rows(found) => {
                     let columns = found.columns.iter().map(|column| column.name.to_lowercase()).collect();
@@ -153,7 +153,7 @@ impl SqlConnection {
 
     /// The one text that a question gives.
     fn find(&mut self, find: &SqlFind) -> Result<String, Refusal> {
-        let (rows, _) = self.run(&find.query, parameters(&find.arguments))?;
+        let (rows, _) = self.run(&find.query, &parameters(&find.arguments))?;
         match rows.rows.as_slice() {
             [row] if let [Json::String(text)] = row.as_slice() => Ok(text.clone()),
             _ => {

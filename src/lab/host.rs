@@ -14,7 +14,7 @@ use super::windows::WindowsCall;
 use super::{Answers, Folder, LabError, WireFault, stock, utc};
 use crate::hostcall::answer::Certificate;
 use crate::hostcall::write::ConfigFile;
-use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
+use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply, Write};
 
 /// What a new host shall be.
 #[derive(Clone, Debug)]
@@ -284,9 +284,10 @@ impl LabHost {
     }
 
     fn replies(&self, access: Access, batch: &Batch) -> Result<Replies, LabError> {
+        let instance = if batch.calls.iter().any(is_about_sql) { self.sql()? } else { None };
         let mut counts = self.lock()?;
         self.counted(&mut counts)?;
-        let mut model = Model::load(&self.folder)?;
+        let mut model = Model { instance, ..Model::load(&self.folder)? };
         let mut stopped = false;
         let replies = batch.calls.iter().map(|call| match call {
             Call::Ask(read) => Reply::Answer(model.ask(read, &batch.nonce)),
@@ -336,6 +337,10 @@ impl Answers for LabHost {
             tracing::warn!(%error, "a fault that happens once stays");
         }
     }
+}
+
+fn is_about_sql(call: &Call) -> bool {
+    matches!(call, Call::Ask(Read::Sql { .. }) | Call::Tell(Write::Sql { .. } | Write::SetRegistry { .. }))
 }
 
 fn read_only(write: &Write) -> Refusal {

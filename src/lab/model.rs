@@ -7,6 +7,7 @@ use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
 use super::model_sql::SqlConnection;
+use super::sql::Instance;
 use super::{Folder, LabError, features, stock};
 use crate::hostcall::{Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
@@ -22,6 +23,8 @@ pub struct Model {
     pub features: HostFeatures,
     /// The batch's connection to the instance of SQL Server, once it is needed.
     pub sql: Option<SqlConnection>,
+    /// The instance itself, for a batch that has something for it.
+    pub instance: Option<Instance>,
 }
 
 /// What a call tells.
@@ -35,7 +38,14 @@ impl Model {
     pub fn load(folder: &Folder) -> Result<Model, LabError> {
         let computer: Computer = folder.read_toml(Computer::FILE)?;
         let features = features::load(folder, computer.version()?)?;
-        Ok(Model { folder: folder.clone(), faults: folder.read_toml(Faults::FILE)?, features, computer, sql: None })
+        Ok(Model {
+            folder: folder.clone(),
+            faults: folder.read_toml(Faults::FILE)?,
+            features,
+            computer,
+            sql: None,
+            instance: None,
+        })
     }
 
     /// Answers a read.

@@ -68,10 +68,8 @@ impl Model {
         text: Option<&str>,
     ) -> Result<Result<(), String>, Refusal> {
         let unknown = || refused(RefusalCode::Unknown, 0x8007_0002, format!("there is no key {key}"));
-        if !Instance::is_in(&self.folder) {
-            return Err(unknown());
-        }
-        let changed = Instance::open(&self.folder).change(|state| {
+        let Some(instance) = &self.instance else { return Err(unknown()) };
+        let changed = instance.change(|state| {
             let server = &mut state.content.server;
             let parameters = format!(
                 r"HKLM\Software\Microsoft\Microsoft SQL Server\{}\MSSQLServer\Parameters",
@@ -109,10 +107,7 @@ impl Model {
 impl SqlConnection {
     fn open(model: &Model, name: &str) -> Result<SqlConnection, Refusal> {
         let none = || refused_plainly(RefusalCode::Unsupported, "there is no instance of SQL Server on this host");
-        if !Instance::is_in(&model.folder) {
-            return Err(none());
-        }
-        let instance = Instance::open(&model.folder);
+        let instance = model.instance.clone().ok_or_else(none)?;
         let server = instance.about().map_err(Refusal::from)?.server_name;
         if !server.split_once('\\').map_or("", |(_, name)| name).eq_ignore_ascii_case(name) {
             return Err(none());

@@ -211,7 +211,7 @@ fn resolve(stores: &Arc<Stores>) -> Resolve {
 /// The doors to all hosts.
 fn sessions(right: &Right, lab: Option<&LabFarm>, macs: &Macs) -> Result<Arc<Sessions>, Failure> {
     let ways = match lab {
-        Some(lab) => lab.ways(),
+        Some(lab) => lab.ways()?,
         None => right
             .hosts()
             .iter()

@@ -19,7 +19,7 @@ const APPLICATION: &str = "farmhand";
 
 /// Connects and logs in. The error says why that failed and what to do, and holds nothing secret.
 pub(super) async fn open(target: &TdsTarget, patience: Patience, counts: Arc<Counts>) -> Result<Connection, String> {
-    let login = login(&target.user, (target.password)()?)?;
+    let login = login(&target.user, &(target.password)()?)?;
     let stream = reach(target, patience).await?;
     let mut config = Config::new();
     config.host(&target.address);
@@ -38,7 +38,7 @@ pub(super) async fn open(target: &TdsTarget, patience: Patience, counts: Arc<Cou
 
 /// A login of SQL Server.
 #[cfg(not(all(windows, feature = "windows-login")))]
-fn login(user: &str, password: SecretValue) -> Result<AuthMethod, String> {
+fn login(user: &str, password: &SecretValue) -> Result<AuthMethod, String> {
     if user.contains('\\') {
         return Err(format!(
             "`{user}` is a Windows account, and this farmhand logs in over TDS with logins of SQL Server alone; name one \
@@ -52,7 +52,7 @@ fn login(user: &str, password: SecretValue) -> Result<AuthMethod, String> {
 /// A Windows account, or a login of SQL Server.
 #[cfg(all(windows, feature = "windows-login"))]
 #[expect(clippy::unnecessary_wraps, reason = "without the feature there is an error")]
-fn login(user: &str, password: SecretValue) -> Result<AuthMethod, String> {
+fn login(user: &str, password: &SecretValue) -> Result<AuthMethod, String> {
     Ok(if user.contains('\\') {
         AuthMethod::windows(user, password.expose())
     } else {

@@ -47,7 +47,10 @@ pub(super) async fn observe(link: &mut Link, reads: &[Read], allowed: Questions)
                 let asked = Asked { index, statement: Statement { text: query, arguments } };
                 if asked.statement.arguments.is_empty() { plain.push(asked) } else { with.push(asked) }
             }
-            Read::Sql { .. } => answers[index] = refused(RefusalCode::Invalid, "a session that changes nothing asks no question of a playbook's own"),
+            Read::Sql { .. } => {
+                answers[index] =
+                    refused(RefusalCode::Invalid, "a session that changes nothing asks no question of a playbook's own")
+            }
             other => {
                 let text = format!("SQL Server over TDS has no answer to `{}`", other.name());
                 answers[index] = refused(RefusalCode::Unsupported, &text);

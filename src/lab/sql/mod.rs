@@ -3,6 +3,7 @@
 //! It knows catalog views and statements, no resource kinds, and no answer depends on the text of a shipped file.
 //! What is not in the subset is error 102, as SQL Server says it.
 
+mod admission;
 mod database;
 mod error;
 mod instance;

@@ -126,7 +126,11 @@ impl Connected {
 
     /// The sessions by number.
     pub fn all(&self) -> Vec<(i64, Seen)> {
-        self.lock().iter().filter(|(_, seen)| !seen.signs.is_killed()).map(|(spid, seen)| (*spid, seen.clone())).collect()
+        self.lock()
+            .iter()
+            .filter(|(_, seen)| !seen.signs.is_killed())
+            .map(|(spid, seen)| (*spid, seen.clone()))
+            .collect()
     }
 }
 

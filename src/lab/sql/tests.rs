@@ -64,7 +64,8 @@ fn a_fresh_instance_has_its_own_databases() {
     let mut bench = Bench::new();
     let rows = bench.rows("select [name], database_id as n, is_broker_enabled from sys.databases order by n");
     assert_eq!(rows, ["master|1|0", "tempdb|2|1", "model|3|0", "msdb|4|1"]);
-    let rows = bench.rows("SELECT SERVERPROPERTY('EngineEdition'), SERVERPROPERTY('ProductMajorVersion'), @@SERVERNAME");
+    let rows =
+        bench.rows("SELECT SERVERPROPERTY('EngineEdition'), SERVERPROPERTY('ProductMajorVersion'), @@SERVERNAME");
     assert_eq!(rows, ["2|15|SQL01"]);
 }
 
@@ -100,16 +101,27 @@ fn a_query_is_filtered_sorted_and_counted() {
     for (text, expected) in [
         ("SELECT TOP (2) name FROM sys.databases WHERE name LIKE 'm%' ORDER BY name DESC", &["msdb", "model"][..]),
         ("SELECT COUNT(*) AS n FROM sys.databases WHERE database_id IN (1, 2) OR name = N'MSDB'", &["3"]),
-        ("SELECT x = name FROM master.sys.databases d WHERE NOT (d.database_id > 1) AND owner_sid IS NOT NULL", &["master"]),
+        (
+            "SELECT x = name FROM master.sys.databases d WHERE NOT (d.database_id > 1) AND owner_sid IS NOT NULL",
+            &["master"],
+        ),
         ("IF EXISTS (SELECT 1 FROM sys.databases WHERE name = 'x') SELECT 1 ELSE SELECT 2 AS two", &["2"]),
         ("DECLARE @n int = 2, @t nvarchar(20); SET @t = N'it''s'; SELECT @t + CONVERT(nvarchar(5), @n)", &["it's2"]),
-        ("SELECT CONVERT(varchar(10), 0x0102, 1), ISNULL(NULL, 'a'), CASE WHEN 1 = 2 THEN 'a' ELSE 'b' END", &["0x0102|a|b"]),
+        (
+            "SELECT CONVERT(varchar(10), 0x0102, 1), ISNULL(NULL, 'a'), CASE WHEN 1 = 2 THEN 'a' ELSE 'b' END",
+            &["0x0102|a|b"],
+        ),
         ("EXEC sp_executesql N'SELECT @a + 1', N'@a int', @a = 4", &["5"]),
         ("EXEC ('SELECT 1 + 1')", &["2"]),
         ("SELECT DB_NAME(), SUSER_SNAME(), USER_NAME(), IS_SRVROLEMEMBER('sysadmin')", &["master|ops|dbo|1"]),
-        ("SELECT name FROM sys.databases a WHERE EXISTS (SELECT 1 FROM sys.databases b WHERE b.name = a.name AND b.database_id = 2)", &["tempdb"]),
-        ("SELECT value_name, value_data FROM sys.dm_server_registry WHERE value_name LIKE N'SQLArg%' AND value_data LIKE '-l%'",
-         &[r"SQLArg2|-lC:\Program Files\Microsoft SQL Server\MSSQL15.MSSQLSERVER\MSSQL\DATA\mastlog.ldf"]),
+        (
+            "SELECT name FROM sys.databases a WHERE EXISTS (SELECT 1 FROM sys.databases b WHERE b.name = a.name AND b.database_id = 2)",
+            &["tempdb"],
+        ),
+        (
+            "SELECT value_name, value_data FROM sys.dm_server_registry WHERE value_name LIKE N'SQLArg%' AND value_data LIKE '-l%'",
+            &[r"SQLArg2|-lC:\Program Files\Microsoft SQL Server\MSSQL15.MSSQLSERVER\MSSQL\DATA\mastlog.ldf"],
+        ),
     ] {
         assert_eq!(bench.rows(text), expected, "{text}");
     }
@@ -161,7 +173,10 @@ fn a_group_refuses_the_broker_and_a_secondary_refuses_all() {
     let roles = "SELECT role_desc FROM sys.dm_hadr_availability_replica_states WHERE is_local = 1";
     assert_eq!(bench.rows(roles), ["SECONDARY"]);
     assert_eq!(bench.errors("USE Chat; CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Secret-1-key'"), [3906]);
-    bench.instance.change(|state| state.content.server.groups[0].replicas[0].secondary_connections = "NO".to_owned()).unwrap();
+    bench
+        .instance
+        .change(|state| state.content.server.groups[0].replicas[0].secondary_connections = "NO".to_owned())
+        .unwrap();
     assert_eq!(bench.errors("USE Chat"), [976]);
 }
 
@@ -180,11 +195,20 @@ fn a_master_key_lives_its_life() {
         ("USE Chat; ALTER MASTER KEY DROP ENCRYPTION BY SERVICE MASTER KEY", &[]),
         ("USE Chat; ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY", &[15581]),
         ("USE Chat; OPEN MASTER KEY DECRYPTION BY PASSWORD = 'Secret-9-key'", &[15313]),
-        ("USE Chat; OPEN MASTER KEY DECRYPTION BY PASSWORD = 'Secret-1-key'; ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY; CLOSE MASTER KEY", &[]),
-        (r"USE Chat; BACKUP MASTER KEY TO FILE = 'E:\nowhere\a.key' ENCRYPTION BY PASSWORD = 'Secret-2-file'", &[15240]),
+        (
+            "USE Chat; OPEN MASTER KEY DECRYPTION BY PASSWORD = 'Secret-1-key'; ALTER MASTER KEY ADD ENCRYPTION BY SERVICE MASTER KEY; CLOSE MASTER KEY",
+            &[],
+        ),
+        (
+            r"USE Chat; BACKUP MASTER KEY TO FILE = 'E:\nowhere\a.key' ENCRYPTION BY PASSWORD = 'Secret-2-file'",
+            &[15240],
+        ),
         (r"USE Chat; BACKUP MASTER KEY TO FILE = 'E:\keys\a.key' ENCRYPTION BY PASSWORD = 'Secret-2-file'", &[]),
         (r"USE Chat; BACKUP MASTER KEY TO FILE = 'E:\keys\a.key' ENCRYPTION BY PASSWORD = 'Secret-2-file'", &[15240]),
-        (r"USE Chat; RESTORE MASTER KEY FROM FILE = 'E:\keys\a.key' DECRYPTION BY PASSWORD = 'x' ENCRYPTION BY PASSWORD = 'Secret-3-key'", &[15465]),
+        (
+            r"USE Chat; RESTORE MASTER KEY FROM FILE = 'E:\keys\a.key' DECRYPTION BY PASSWORD = 'x' ENCRYPTION BY PASSWORD = 'Secret-3-key'",
+            &[15465],
+        ),
         (r"BACKUP SERVICE MASTER KEY TO FILE = 'E:\keys\smk.key' ENCRYPTION BY PASSWORD = 'Secret-2-file'", &[]),
     ] {
         assert_eq!(bench.errors(text), expected, "{text}");
@@ -251,8 +275,13 @@ fn the_backplanes_rights_are_granted_and_seen() {
     assert_eq!(
         rows,
         [
-            "CREATE PROCEDURE|DATABASE", "CREATE QUEUE|DATABASE", "CREATE SERVICE|DATABASE",
-            "SUBSCRIBE QUERY NOTIFICATIONS|DATABASE", "RECEIVE|OBJECT_OR_COLUMN", "INSERT|SCHEMA", "SELECT|SCHEMA",
+            "CREATE PROCEDURE|DATABASE",
+            "CREATE QUEUE|DATABASE",
+            "CREATE SERVICE|DATABASE",
+            "SUBSCRIBE QUERY NOTIFICATIONS|DATABASE",
+            "RECEIVE|OBJECT_OR_COLUMN",
+            "INSERT|SCHEMA",
+            "SELECT|SCHEMA",
             "REFERENCES|SERVICE_CONTRACT"
         ]
     );

@@ -14,6 +14,7 @@ mod property;
 mod query;
 mod rights;
 mod step;
+mod text;
 mod trace;
 mod user;
 mod view;
@@ -72,7 +73,8 @@ type Carried<T = ()> = Result<T, Failure>;
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Failure {
         // A name that cannot be resolved, a variable that is not there, a deadlock: the batch is over.
-        let ends_batch = matches!(error.number, 102 | 137 | 156 | 195 | 207 | 208 | 245 | 1205 | 8169) || error.severity >= 20;
+        let ends_batch =
+            matches!(error.number, 102 | 137 | 156 | 195 | 207 | 208 | 245 | 1205 | 8169) || error.severity >= 20;
         Failure { errors: vec![error], ends_batch, drops: false }
     }
 }
@@ -302,9 +304,10 @@ impl Run<'_> {
     /// The session's current database, to change it.
     fn current_mut(&mut self) -> Carried<&mut Database> {
         let name = self.session.database.clone();
-        let read_only = self.state.database(&name).is_some_and(|database| {
-            database.read_only || self.state.is_secondary(database) == Some(true)
-        });
+        let read_only = self
+            .state
+            .database(&name)
+            .is_some_and(|database| database.read_only || self.state.is_secondary(database) == Some(true));
         if read_only {
             return Err(super::error::read_only(&name).into());
         }

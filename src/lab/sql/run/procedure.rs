@@ -101,12 +101,14 @@ impl Run<'_> {
             let declared = self.argument(arguments, 1)?.to_text().unwrap_or_default();
             let declared = declarations(&declared)?;
             for (at, (name, kind)) in declared.into_iter().enumerate() {
-                let named = arguments.iter().skip(2).find(|argument| {
-                    argument.name.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(&name))
-                });
+                let named = arguments
+                    .iter()
+                    .skip(2)
+                    .find(|argument| argument.name.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(&name)));
                 let given = named.or_else(|| arguments.get(2 + at).filter(|argument| argument.name.is_none()));
                 let Some(given) = given.cloned() else {
-                    let text = format!("The parameterized query expects the parameter '{name}', which was not supplied.");
+                    let text =
+                        format!("The parameterized query expects the parameter '{name}', which was not supplied.");
                     return Err(SqlError::new(8178, 16, text).into());
                 };
                 let value = self.evaluate(&given.value)?;

@@ -28,7 +28,9 @@ impl Run<'_> {
                     let value = value.as_ref().map_or(Ok(Value::Null), |value| self.evaluate(value))?;
                     let key = name.to_lowercase();
                     if self.variables.contains_key(&key) {
-                        let text = format!("The variable name '{name}' has already been declared. Variable names must be unique within a query batch or stored procedure.");
+                        let text = format!(
+                            "The variable name '{name}' has already been declared. Variable names must be unique within a query batch or stored procedure."
+                        );
                         return Err(SqlError::new(134, 15, text).into());
                     }
                     let value = super::convert::convert(&value, *kind, None)?;
@@ -112,7 +114,8 @@ impl Run<'_> {
     }
 
     fn use_database(&mut self, name: &str) -> Carried {
-        super::may_use(&self.state, &self.session.login, name).map_err(|error| Failure { ends_batch: true, ..error.into() })?;
+        super::may_use(&self.state, &self.session.login, name)
+            .map_err(|error| Failure { ends_batch: true, ..error.into() })?;
         let name = self.state.database(name).map_or_else(|| name.to_owned(), |database| database.name.clone());
         let before = std::mem::replace(&mut self.session.database, name.clone());
         self.shared.connected.moved(self.session.spid, &name);
@@ -261,7 +264,9 @@ impl Run<'_> {
         };
         let what = if login { "server" } else { "database" };
         let refused = || {
-            let text = format!("Cannot execute as the {what} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission.");
+            let text = format!(
+                "Cannot execute as the {what} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission."
+            );
             SqlError::new(if login { 15406 } else { 15517 }, 16, text)
         };
         if !self.is_sysadmin() {

@@ -74,7 +74,8 @@ impl Authority {
 
 /// SChannel takes RSA keys alone; elsewhere a key on a curve is made a hundred times faster.
 fn new_key() -> io::Result<PrivateKey> {
-    let key = if cfg!(windows) { PrivateKey::generate_rsa(RSA_BITS) } else { PrivateKey::generate_ec(EcCurve::NistP256) };
+    let key =
+        if cfg!(windows) { PrivateKey::generate_rsa(RSA_BITS) } else { PrivateKey::generate_ec(EcCurve::NistP256) };
     key.map_err(io::Error::other)
 }
 
@@ -83,8 +84,7 @@ fn finish(builder: &CertificateBuilder) -> io::Result<Cert> {
         unreachable!("both days are in the calendar");
     };
     let hash = HashAlgorithm::SHA2_256;
-    let signature =
-        if cfg!(windows) { SignatureAlgorithm::RsaPkcs1v15(hash) } else { SignatureAlgorithm::Ecdsa(hash) };
+    let signature = if cfg!(windows) { SignatureAlgorithm::RsaPkcs1v15(hash) } else { SignatureAlgorithm::Ecdsa(hash) };
     builder.validity(from, to).signature_hash_type(signature).build().map_err(io::Error::other)
 }
 

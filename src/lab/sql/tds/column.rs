@@ -188,7 +188,11 @@ pub fn read_parameter(reader: &mut Reader) -> io::Result<(Type, Value)> {
         0x63 => {
             reader.bytes(4 + 5)?;
             let length = reader.u32()?;
-            let bytes = if length == u32::MAX { None } else { Some(reader.bytes(usize::try_from(length).unwrap_or(usize::MAX))?) };
+            let bytes = if length == u32::MAX {
+                None
+            } else {
+                Some(reader.bytes(usize::try_from(length).unwrap_or(usize::MAX))?)
+            };
             (Type::Text(None), Value::or_null(bytes, |bytes| Value::Text(utf16(bytes))))
         }
         _ => return Err(invalid("a parameter of a type that the lab does not take")),
@@ -209,7 +213,11 @@ fn signed(bytes: &[u8]) -> Value {
 fn read_long(reader: &mut Reader, most: u16) -> io::Result<Option<Vec<u8>>> {
     if most != u16::MAX {
         let length = reader.u16()?;
-        return if length == u16::MAX { Ok(None) } else { reader.bytes(usize::from(length)).map(|bytes| Some(bytes.to_vec())) };
+        return if length == u16::MAX {
+            Ok(None)
+        } else {
+            reader.bytes(usize::from(length)).map(|bytes| Some(bytes.to_vec()))
+        };
     }
     if reader.u64()? == u64::MAX {
         return Ok(None);

@@ -136,7 +136,9 @@ impl Talk {
             let request = match request::read(message.kind, &message.payload) {
                 Ok(request) => request,
                 Err(error) => {
-                    let text = format!("The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect: {error}.");
+                    let text = format!(
+                        "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect: {error}."
+                    );
                     tokens.refusal(&SqlError::new(8009, 16, text));
                     send(stream, Kind::Reply, &tokens.bytes, self.packet_bytes).await?;
                     continue;

@@ -161,7 +161,12 @@ pub fn split(kind: Kind, payload: &[u8], size_bytes: usize, whole: bool) -> Vec<
 ///
 /// # Errors
 /// When the connection fails.
-pub async fn send(stream: &mut (impl AsyncWrite + Unpin), kind: Kind, payload: &[u8], size_bytes: usize) -> io::Result<()> {
+pub async fn send(
+    stream: &mut (impl AsyncWrite + Unpin),
+    kind: Kind,
+    payload: &[u8],
+    size_bytes: usize,
+) -> io::Result<()> {
     stream.write_all(&split(kind, payload, size_bytes, true)).await?;
     stream.flush().await
 }

@@ -51,7 +51,9 @@ fn call(reader: &mut Reader) -> io::Result<Request> {
     let procedure = if units == u16::MAX {
         match reader.u16()? {
             10 => "sp_executesql".to_owned(),
-            number => return Err(invalid(&format!("a call of system procedure {number}, which the lab does not have"))),
+            number => {
+                return Err(invalid(&format!("a call of system procedure {number}, which the lab does not have")));
+            }
         }
     } else {
         reader.text(usize::from(units))?

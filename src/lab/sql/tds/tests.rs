@@ -34,8 +34,8 @@ impl Bench {
         config.authentication(AuthMethod::sql_server("ops", password));
         config.encryption(level);
         config.trust_cert_ca(self.folder.path().join("ca.pem").to_str().unwrap());
-        let stream = TcpStream::connect(self.server.address()).await.unwrap();
-        stream.set_nodelay(true).unwrap();
+        let stream = TcpStream::connect(self.server.address()).await?;
+        stream.set_nodelay(true)?;
         Client::connect(config, stream.compat_write()).await
     }
 }
@@ -67,8 +67,17 @@ async fn parameters_and_errors_travel() {
     let mut client = bench.dial(EncryptionLevel::Required, PASSWORD).await.unwrap();
     let row = client.query("SELECT @P1 + N'!' AS a, @P2 + 1 AS b, @P3 AS c", &[&"it's", &41_i32, &true]).await.unwrap();
     let row = row.into_row().await.unwrap().unwrap();
-    assert_eq!((row.get::<&str, _>(0), row.get::<i32, _>(1), row.get::<bool, _>(2)), (Some("it's!"), Some(42), Some(true)));
-    let error = client.simple_query("SELECT 1;\nALTER DATABASE Nowhere SET ENABLE_BROKER").await.unwrap().into_results().await.unwrap_err();
+    assert_eq!(
+        (row.get::<&str, _>(0), row.get::<i32, _>(1), row.get::<bool, _>(2)),
+        (Some("it's!"), Some(42), Some(true))
+    );
+    let error = client
+        .simple_query("SELECT 1;\nALTER DATABASE Nowhere SET ENABLE_BROKER")
+        .await
+        .unwrap()
+        .into_results()
+        .await
+        .unwrap_err();
     let tiberius::error::Error::Server(token) = error else { panic!("{error:?}") };
     assert_eq!((token.code(), token.class(), token.state(), token.line(), token.server()), (5011, 14, 5, 2, "SQL01"));
     // The connection is still good, and a batch larger than a packet arrives whole.
@@ -125,11 +134,11 @@ async fn a_connection_breaks_off_where_a_fault_says_so() {
     };
     assert!(lost);
     bench.host.break_(Fault::SqlRefuse).unwrap();
-    tokio::time::sleep(2 * REFUSAL_POLL).await;
-    let refused = TcpStream::connect(bench.server.address()).await;
-    let refused = match refused {
-        Ok(_) => bench.dial(EncryptionLevel::Required, PASSWORD).await.is_err(),
-        Err(_) => true,
-    };
-    assert!(refused);
+    // The first is taken by a server that waited for it already; from then on the system refuses.
+    for _ in 0..2 {
+        assert!(bench.dial(EncryptionLevel::Required, PASSWORD).await.is_err());
+    }
+    bench.host.mend(None).unwrap();
+    tokio::time::sleep(4 * REFUSAL_POLL).await;
+    assert!(bench.dial(EncryptionLevel::Required, PASSWORD).await.is_ok());
 }

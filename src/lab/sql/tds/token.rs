@@ -33,7 +33,10 @@ impl Tokens {
     /// What a log-in that is let in is told.
     pub fn welcome(&mut self, version: &Version, database: &str, packet_bytes: usize) {
         self.environment_text(1, database, "master");
-        self.message(&SqlError::new(5701, 10, format!("Changed database context to '{database}'.")).with_state(2), false);
+        self.message(
+            &SqlError::new(5701, 10, format!("Changed database context to '{database}'.")).with_state(2),
+            false,
+        );
         self.environment(7, &COLLATION, &[]);
         self.environment_text(2, "us_english", "");
         self.message(&SqlError::new(5703, 10, "Changed language setting to us_english."), false);

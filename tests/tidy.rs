@@ -48,6 +48,7 @@ const EXPOSES: &[&str] = &[
     "src/agent/framing.rs",
     "src/transport/winrm/ntlm.rs",
     "src/engine/macs.rs",
+    "src/lab/sql/instance.rs",
     "src/lab/wsman/login.rs",
     "src/secret/",
     "src/cli/secret/export.rs",

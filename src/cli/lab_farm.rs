@@ -83,7 +83,7 @@ impl LabFarm {
     pub async fn serve_sql(&self, host: &LabHost, listen: SocketAddr) -> std::io::Result<Option<TdsServer>> {
         let Some(instance) = host.sql().map_err(std::io::Error::other)? else { return Ok(None) };
         let password = self.stores.value(&operator()).map_err(std::io::Error::other)?;
-        instance.declare_login(USER.1, password.expose(), true).map_err(std::io::Error::other)?;
+        instance.declare_operator(USER.1, &password).map_err(std::io::Error::other)?;
         TdsServer::bind(instance, &self.lab.authority()?, Encryption::Offered, listen).await.map(Some)
     }
 

@@ -193,6 +193,14 @@ impl Instance {
         })
     }
 
+    /// The same with a password of a store.
+    ///
+    /// # Errors
+    /// As [`Instance::declare_login`].
+    pub fn declare_operator(&self, name: &str, password: &crate::value::SecretValue) -> Result<(), LabError> {
+        self.declare_login(name, password.expose(), true)
+    }
+
     /// Restarts the instance: trace flags are those of the startup arguments, tempdb is new, sessions end.
     ///
     /// # Errors

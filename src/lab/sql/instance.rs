@@ -87,10 +87,10 @@ impl Shared {
 
     /// Undoes what a transaction did, where there is one.
     pub(super) fn roll_back(&self, transaction: Option<OpenTransaction>) {
-        let Some(transaction) = transaction else { return };
+        let Some(transaction) = transaction.filter(OpenTransaction::changed) else { return };
         let _gate = self.gate();
         let undone = State::load(&self.folder).and_then(|mut state| {
-            state.content = transaction.before;
+            transaction.undo(&mut state.content);
             state.save()
         });
         if let Err(error) = undone {

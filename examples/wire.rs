@@ -12,7 +12,7 @@ use farmhand::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refu
 use farmhand::lab::sql::tds::{Encryption, TdsServer};
 use farmhand::lab::sql::{Instance, SqlSpec};
 use farmhand::lab::wsman::{Account, Accounts, Settings, WsManServer};
-use farmhand::lab::{Answers, HostSpec, Lab, LabHost, WireFault};
+use farmhand::lab::{AgentProcess, Answers, HostSpec, Lab, LabHost, WireFault};
 use farmhand::session::{ReadSession, Settings as SessionSettings};
 use farmhand::transport::winrm::{self, Target, WinRm};
 use farmhand::transport::{Transport, log_filter};
@@ -22,7 +22,7 @@ use farmhand::value::SecretValue;
 struct Mute;
 
 impl Answers for Mute {
-    fn reply(&self, _: Access, batch: &Batch) -> Replies {
+    fn reply_as(&self, _: &Arc<AgentProcess>, _: Access, batch: &Batch) -> Replies {
         let refusal =
             || Refusal { code: RefusalCode::Unsupported, text: "this host is mute".to_owned(), hresult: None };
         let replies = batch.calls.iter().map(|call| match call {

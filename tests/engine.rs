@@ -133,7 +133,11 @@ fn told(farm: &Farm) -> Vec<String> {
 async fn an_intent_comes_before_what_it_announces_and_a_run_without_changes_records_nothing() {
     let farm = Farm::new(&["web01"]);
     farm.apply(&[("web01", steps(FEATURES))]).await;
-    let expected = ["web01 intent install_features", "web01 outcome of 1 Answers([Done])", "web01 proof of 1, 0 left"];
+    let expected = [
+        "web01 intent marker,install_features",
+        "web01 outcome of 1 Answers([Done, Done])",
+        "web01 proof of 1, 0 left",
+    ];
     assert_eq!(told(&farm), expected);
     farm.apply(&[("web01", steps(FEATURES))]).await;
     assert_eq!(told(&farm).len(), 3);
@@ -145,10 +149,10 @@ async fn what_cannot_be_recorded_is_not_done() {
         (0, 0, "the journal run.jsonl cannot be written: no space left on device; nothing was sent"),
         (
             1,
-            1,
+            2,
             "the journal run.jsonl cannot be written: no space left on device; a change was sent, and is not proved",
         ),
-        (2, 1, "the journal run.jsonl cannot be written: no space left on device; nothing more is changed"),
+        (2, 2, "the journal run.jsonl cannot be written: no space left on device; nothing more is changed"),
     ] {
         let mut farm = Farm::new(&["web01"]);
         farm.ledger = Arc::new(Memory { most, ..Memory::default() });
@@ -177,5 +181,5 @@ async fn what_was_sent_is_waited_for_and_proved_when_the_run_is_to_end() {
     assert_eq!((outcomes[0].status, outcomes[0].changed.len()), (Status::Interrupted, 1));
     assert_eq!(outcomes[0].reasons, ["interrupted; the rest was not begun"]);
     assert_eq!(told(&farm).last().map(String::as_str), Some("web01 proof of 1, 0 left"));
-    assert_eq!(farm.writes("web01"), 1);
+    assert_eq!(farm.writes("web01"), 2, "the marker and the features");
 }

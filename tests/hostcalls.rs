@@ -13,6 +13,7 @@ mod engines;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use engines::{Engine, engines};
 use farmhand::hostcall::{Access, Batch, Call, Nonce};
@@ -31,6 +32,9 @@ struct Fixture {
     /// Files of the host written over the folder's, as lines; `null` removes one.
     #[serde(default)]
     files: BTreeMap<String, Option<Vec<String>>>,
+    /// When files and folders of the host were last written to, in seconds since 1970.
+    #[serde(default)]
+    written_unix_seconds: BTreeMap<String, u64>,
     /// What is wrong with the host.
     #[serde(default)]
     faults: Vec<Fault>,
@@ -148,6 +152,10 @@ fn run(engine: &dyn Engine, fixture: &Fixture, problems: &mut Vec<String>) {
             }
             None => fs::remove_file(path).unwrap(),
         }
+    }
+    for (name, seconds) in &fixture.written_unix_seconds {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(*seconds);
+        fs::File::open(host.join(name)).unwrap().set_modified(time).unwrap();
     }
     for fault in &fixture.faults {
         LabHost::open(host).break_(*fault).unwrap();

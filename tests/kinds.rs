@@ -21,6 +21,7 @@ use farm::written::{choices, example, forms, schema, written};
 use farm::{Farm, SECRET, step, steps};
 use farmhand::engine::{HostOutcome, Status, StepWork, Survey};
 use farmhand::hostcall::answer::Certificate;
+use farmhand::lab::sql::SqlSpec;
 use farmhand::lab::{HostSpec, Windows, issued_by_lab};
 use farmhand::plan::Trouble;
 use farmhand::resource::{KINDS, Kind};
@@ -42,16 +43,35 @@ fn other(kind: &Kind) -> Value {
     written(kind, &text)
 }
 
+/// What an instance has before a database comes to it.
+const LOGIN: &str = r#"[["sql_login", {"name": "CORP\\other", "from": "windows"}]]"#;
+
+/// What an instance has before a resource comes to it. A database has its broker on from the start.
+const DATABASE: &str = r#"[
+    ["sql_login", {"name": "CORP\\other", "from": "windows"}],
+    ["sql_database", {"name": "ChatBackplane"}],
+    ["sql_service_broker", {"database": "ChatBackplane", "enabled": false}],
+    ["sql_login", {"name": "CORP\\svc-chat", "from": "windows"}],
+    ["sql_user", {"database": "ChatBackplane", "login": "CORP\\svc-chat", "name": "svc-chat"}]
+]"#;
+
 fn one(kind: &'static Kind, properties: &Value) -> Arc<[StepWork]> {
     Arc::from([step(kind, properties).unwrap_or_else(|wrong| panic!("{}: {wrong}", kind.name))])
 }
 
 /// A host on which the example and what is otherwise can be.
 async fn ready(kind: &Kind, windows: &str) -> Farm {
-    let farm = Farm::of(&[HostSpec::new(HOST, windows)]);
-    // Examples keep releases on a drive of data.
-    fs::create_dir_all(farm.host(HOST).folder().path("D")).unwrap();
-    if kind.barrier.is_none() {
+    let is_sql = kind.name.starts_with("sql_");
+    let sql = is_sql.then(SqlSpec::default);
+    let farm = Farm::of(&[HostSpec { sql, ..HostSpec::new(HOST, windows) }]);
+    // Examples keep releases, and keys, on a drive of data.
+    for folder in ["D/keys", "D/other"] {
+        fs::create_dir_all(farm.host(HOST).folder().path(folder)).unwrap();
+    }
+    if is_sql {
+        let before = if kind.name == "sql_database" { LOGIN } else { DATABASE };
+        assert_eq!(done(farm.apply(&[(HOST, steps(before))]).await).status, Status::Changed);
+    } else if kind.barrier.is_none() {
         assert_eq!(done(farm.apply(&[(HOST, steps(FEATURES))]).await).status, Status::Changed);
     }
     let named = [example(kind), other(kind)];
@@ -185,7 +205,10 @@ async fn examples_stand_in_the_configuration_of_iis() {
         done(farm.apply(&[(HOST, one(kind, &example(kind)))]).await);
         let after = read();
         let new: Vec<&str> = after.lines().filter(|line| !before.lines().any(|old| old == *line)).collect();
-        if kind.barrier.is_some() {
+        if kind.name.starts_with("sql_") {
+            assert!(new.is_empty(), "{}: {new:?}", kind.name);
+        }
+        if kind.barrier.is_some() || kind.name.starts_with("sql_") {
             continue;
         }
         let mut text = new.join("\n") + "\n";
@@ -217,7 +240,8 @@ async fn leave_out(farm: &Farm, kind: &'static Kind, properties: &mut Value) -> 
 #[tokio::test]
 async fn drift_in_each_property_shows_as_that_property_alone() {
     let mut wrong = Vec::new();
-    for kind in KINDS {
+    // What an opaque step does is known to its author alone.
+    for kind in KINDS.iter().filter(|kind| !kind.opaque) {
         let (example, other) = (example(kind), other(kind));
         every_property_differs(kind, &example, &other);
         let all = variants(&example, &other).into_iter().chain(chosen(kind, &example));
@@ -241,6 +265,10 @@ async fn drift_in_each_property_shows_as_that_property_alone() {
 
 /// Whether a property that can be left out makes the resource another one, so that there is no drift in it.
 fn is_another(kind: &'static Kind, example: &Value, variant: &Variant) -> bool {
+    // Whether a login is Windows' own is told by its name, too, and the two must agree.
+    if kind.name == "sql_login" && variant.property == "from" {
+        return true;
+    }
     let required = schema(kind)["required"].as_array().is_some_and(|it| it.contains(&variant.property.as_str().into()));
     let name = |resource: &Value| kind.read(resource).map(|it| it.name()).ok();
     !required && name(example) != name(&variant.resource)
@@ -251,6 +279,12 @@ fn shown_as(kind: &Kind, property: &str) -> Option<String> {
     // What a package holds and where it goes are one question: which folder is live.
     if kind.name == "app_release" && ["package", "root"].contains(&property) {
         return Some("release".to_owned());
+    }
+    // A key in another folder is a key without a backup; with what it is sealed is not looked at.
+    match (kind.name, property) {
+        ("sql_master_key", "backup.folder") => return Some("backup.of".to_owned()),
+        ("sql_master_key", "backup.password") => return None,
+        _ => {}
     }
     let first = property.split('.').next().unwrap();
     (schema(kind)["properties"][first]["writeOnly"] != true).then(|| property.to_owned())
@@ -322,7 +356,8 @@ async fn drift(kind: &'static Kind, example: &Value, varied: Arc<[StepWork]>, va
     let farm = ready(kind, "2025").await;
     let expected: Vec<String> = shown_as(kind, &variant.property).into_iter().collect();
     let outcome = farm.apply(&[(HOST, varied)]).await.remove(0);
-    if outcome.status != Status::Changed {
+    // A host may be so already; what counts is that the example is another state.
+    if !outcome.status.is_good() {
         return Err(format!("the host takes no {}: {:?}", variant.resource, outcome.reasons));
     }
     know_accounts(example, &farm);

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use farm::{Farm, steps};
 use farmhand::engine::{Status, StepWork};
 use farmhand::lab::HostSpec;
+use farmhand::release::{Package, Release};
+use serde_json::json;
 
 const HOST: &str = "web01";
 const FEATURES: &str = r#"[["windows_feature", {"names": ["Web-Server", "Web-Asp-Net45"]}]]"#;
@@ -40,7 +42,11 @@ async fn differences(farm: &Farm, steps: &Arc<[StepWork]>) -> Vec<String> {
     assert!(looked.troubles.is_empty(), "{:?}", looked.troubles);
     let steps = looked.plans.iter().flat_map(|(_, plan)| plan.steps());
     let changes = steps.flat_map(|step| step.changes.0.clone());
-    changes.map(|it| format!("{}: {}", it.property, it.actual.as_str().unwrap_or("no text"))).collect()
+    changes
+        .map(|it| {
+            format!("{}: {}", it.property, it.actual.as_str().map_or_else(|| it.actual.to_string(), str::to_owned))
+        })
+        .collect()
 }
 
 /// Changes something by hand, and says what has to show; then it is healed.
@@ -119,8 +125,65 @@ async fn another_live_folder_shows_as_that() {
         edit(&config, &folder, "C:\\inetpub\\wwwroot");
     };
     // A folder of somebody else shows with what is left behind in it.
-    let shown = ["release: C:\\inetpub\\wwwroot", "left_behind: iisstart.htm (top level)"];
+    let shown = ["release: C:\\inetpub\\wwwroot", "left_behind: [\"iisstart.htm (130 bytes)\"]"];
     check(RELEASE, by_hand, &shown).await;
+}
+
+#[tokio::test]
+async fn the_oldest_releases_go_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut packages = Vec::new();
+    for number in 0..4 {
+        let package = folder.path().join(number.to_string());
+        fs::create_dir(&package).unwrap();
+        fs::write(package.join("index.html"), format!("release {number}")).unwrap();
+        let release = Release::new(Arc::new(Package::open(&package).unwrap()), &[]).unwrap();
+        packages.push((release.digest().to_string(), package));
+    }
+    // In this order neither the names of releases nor the way back would keep the right ones.
+    packages.sort();
+    let farm = Farm::of(&[HostSpec::new(HOST, "2019")]);
+    farm.apply(&[(HOST, steps(FEATURES))]).await;
+    for (_, package) in &packages {
+        let release = json!([["app_release", {"site": "Default Web Site", "package": package, "keep": 3}]]);
+        let outcome = farm.apply(&[(HOST, steps(&release.to_string()))]).await.remove(0);
+        assert_eq!(outcome.status, Status::Changed, "{:?}", outcome.reasons);
+    }
+    let kept = fs::read_dir(farm.host(HOST).folder().path("C/farmhand/releases/Default Web Site")).unwrap();
+    let mut kept: Vec<String> = kept.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    kept.sort();
+    let newest: Vec<String> = packages.into_iter().skip(1).map(|(digest, _)| digest).collect();
+    assert_eq!(kept, newest);
+}
+
+#[tokio::test]
+async fn what_a_virtual_directory_holds_outlives_every_release() {
+    let farm = Farm::of(&[HostSpec::new(HOST, "2019")]);
+    farm.apply(&[(HOST, steps(FEATURES))]).await;
+    let config = farm.host(HOST).folder().path("C/Windows/System32/inetsrv/config/applicationHost.config");
+    let mut before = String::new();
+    for package in ["package", "other-package"] {
+        let play = json!([
+            ["iis_application", {"site": "Default Web Site", "path": "/chat", "pool": "DefaultAppPool"}],
+            ["app_release", {"site": "Default Web Site", "path": "/chat", "package": package}],
+            ["iis_virtual_directory", {
+                "site": "Default Web Site", "application": "/chat", "path": "/uploads", "folder": "D:\\uploads",
+            }],
+        ]);
+        let play = steps(&play.to_string());
+        let outcome = farm.apply(&[(HOST, Arc::clone(&play))]).await.remove(0);
+        assert_eq!(outcome.status, Status::Changed, "{:?}", outcome.reasons);
+        let text = fs::read_to_string(&config).unwrap();
+        assert!(text.contains(r#"<virtualDirectory path="/uploads" physicalPath="D:\uploads" />"#), "{text}");
+        assert_ne!(text, before, "the other release is live");
+        before = text;
+        let outcome = farm.apply(&[(HOST, play)]).await.remove(0);
+        assert_eq!(outcome.status, Status::Ok, "{:?}", outcome.reasons);
+    }
+    let nowhere = json!([["iis_virtual_directory", {"site": "Default Web Site", "application": "/no", "path": "/x", "folder": "D:\\x"}]]);
+    let outcome = farm.apply(&[(HOST, steps(&nowhere.to_string()))]).await.remove(0);
+    assert_eq!(outcome.status, Status::Failed);
+    assert!(outcome.reasons[0].contains("no application `Default Web Site/no`"), "{:?}", outcome.reasons);
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ const EXPOSES: &[&str] = &[
     "src/sql/change.rs",
     "src/sql/connect.rs",
     "src/engine/macs.rs",
+    "src/lab/sql/instance.rs",
     "src/lab/wsman/login.rs",
     "src/secret/",
     "src/cli/secret/export.rs",

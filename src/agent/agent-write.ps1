@@ -11,6 +11,7 @@ $Writes = @{
     put_file = 'Write-File'
     remove = 'Write-Removal'
     set_acl = 'Write-Acl'
+    marker = 'Write-Marker'
     test_logon = 'Write-LogonTest'
     sql = 'Write-Sql'
     set_registry = 'Write-Registry'
@@ -22,10 +23,47 @@ function Lock-Host {
         $mutex = New-Object Threading.Mutex($false, 'Global\farmhand')
         try { $held = $mutex.WaitOne(60000) } catch [Threading.AbandonedMutexException] { $held = $true }
         if ($held) { return $mutex }
-        Stop-Call 'locked' 'another farmhand is changing this host'
+        Stop-Held (Get-Marker)
     } catch {
         ConvertTo-Refusal $_
     }
+}
+
+# --- marker ---
+
+# Who changes the host stays written down, and counts for as long as the agent that wrote it lives.
+function Write-Marker($tell) {
+    $held = Get-Marker
+    if ($held -and $held.controller -cne $tell.controller -and $held.run -cne $tell.run) { Stop-Held $held }
+    $tell.Remove('write')
+    $tell.process = $PID
+    $tell.started = Get-Started $PID
+    $bytes = $Agent.Utf8.GetBytes((Format-Json $tell))
+    $stream = [IO.File]::Open((New-OwnFolder 'run') + '\marker.json', 'Create', 'Write', 'None')
+    try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Dispose() }
+    $Done
+}
+
+# The marker of an agent that lives. What a crash has cut short was written by one that is gone.
+function Get-Marker {
+    $path = "$env:SystemDrive\farmhand\run\marker.json"
+    if (-not [IO.File]::Exists($path)) { return }
+    $stream = [IO.File]::Open($path, 'Open', 'Read', 'ReadWrite, Delete')
+    try { $line = (New-Object IO.StreamReader($stream, $Agent.Utf8)).ReadToEnd() } finally { $stream.Dispose() }
+    try { $marker = Read-Line } catch { return }
+    if ($marker.started -and (Get-Started $marker.process) -ceq $marker.started) { $marker }
+}
+
+# Windows gives the number of a process that is gone to another, which started later.
+function Get-Started($id) {
+    $process = Get-CimInstance Win32_Process -Filter "ProcessId=$id"
+    if ($process) { ConvertTo-Utc $process.CreationDate }
+}
+
+function Stop-Held($marker) {
+    if (-not $marker) { Stop-Call 'held' 'another farmhand is changing this host' }
+    $who = "$($marker.who) has been changing this host since $($marker.since)"
+    Stop-Call 'held' "${who}: $($marker.why), run $($marker.run)"
 }
 
 # --- features ---
@@ -424,21 +462,27 @@ function Set-Certificate($at, $edit) {
     Stop-Call 'unknown' "there is no $(Format-Path $at)"
 }
 
-# Keeps the file as it was, for administrators and SYSTEM alone, ten generations.
+# Keeps the file as it was, ten generations.
 function Save-History($target) {
     if (-not [IO.File]::Exists($target.file)) { return }
-    $folder = "$env:SystemDrive\farmhand\history"
+    $folder = New-OwnFolder 'history'
+    $now = [DateTime]::UtcNow.ToString('o').Replace(':', '')
+    [IO.File]::Copy($target.file, "$folder\$($target.name)-$now.config")
+    $kept = [IO.Directory]::GetFiles($folder, "$($target.name)-*.config")
+    [Array]::Sort($kept, [StringComparer]::Ordinal)
+    for ($index = 0; $index -lt $kept.Length - 10; $index++) { [IO.File]::Delete($kept[$index]) }
+}
+
+# A folder of farmhand's own, for administrators and SYSTEM alone.
+function New-OwnFolder($name) {
+    $folder = "$env:SystemDrive\farmhand\$name"
     if (-not [IO.Directory]::Exists($folder)) {
         [void][IO.Directory]::CreateDirectory($folder)
         $acl = New-Object Security.AccessControl.DirectorySecurity
         $acl.SetSecurityDescriptorSddlForm('O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
         Set-Acl -LiteralPath $folder -AclObject $acl
     }
-    $now = [DateTime]::UtcNow.ToString('o').Replace(':', '')
-    [IO.File]::Copy($target.file, "$folder\$($target.name)-$now.config")
-    $kept = [IO.Directory]::GetFiles($folder, "$($target.name)-*.config")
-    [Array]::Sort($kept, [StringComparer]::Ordinal)
-    for ($index = 0; $index -lt $kept.Length - 10; $index++) { [IO.File]::Delete($kept[$index]) }
+    $folder
 }
 
 # What is so already is done.

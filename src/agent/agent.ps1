@@ -26,7 +26,7 @@ $Agent = @{
     Pieces = (New-Object Text.StringBuilder)
     # Of the writing part as it is sent; put in where this text is made ready to be sent.
     Writer = '0000000000000000000000000000000000000000000000000000000000000000'
-    # Of the questions to SQL Server, put in likewise; no other is asked.
+    # Of the questions to SQL Server, put in likewise; a session that may only read asks no other.
     Questions = '1111111111111111111111111111111111111111111111111111111111111111'
 }
 [Threading.Thread]::CurrentThread.CurrentCulture = [Globalization.CultureInfo]::InvariantCulture
@@ -608,6 +608,7 @@ function Read-Files($ask) {
     if ($folder) {
         if ($ask.want.tree) { $state.tree = Get-Tree $path $ask.want.tree.except }
         if ($ask.want -eq 'names') { $state.names = Get-Names $path }
+        if ($ask.want.listing) { $state.listing = Get-Listing $path $ask.want.listing.most }
         return @{ present = $state }
     }
     $stream = [IO.File]::Open($path, 'Open', 'Read', 'ReadWrite, Delete')
@@ -692,11 +693,28 @@ function Test-Below($name, $folders) {
     $false
 }
 
+# As hostcall::answer::Listing says it.
+function Get-Listing($folder, $most) {
+    $entries = Get-Entries $folder
+    $keys = [string[]]@(foreach ($pair in $entries.GetEnumerator()) {
+        if ($pair.Value -is [IO.FileInfo]) { $pair.Key }
+    })
+    [Array]::Sort($keys, [StringComparer]::Ordinal)
+    $files = @(for ($at = 0; $at -lt $most -and $at -lt $keys.Length; $at++) {
+        $file = $entries[$keys[$at]]
+        @{ path = $file.FullName.Substring($file.FullName.Length - $keys[$at].Length); bytes = $file.Length }
+    })
+    @{ files = $files; more = $keys.Length - $files.Length }
+}
+
+# The newest first: each is sorted behind 19 digits that its last write makes the smaller the later it was.
 function Get-Names($folder) {
     $entries = (New-Object IO.DirectoryInfo($folder)).GetFileSystemInfos()
-    $names = [string[]]@(foreach ($entry in $entries) { $entry.Name })
+    $names = [string[]]@(foreach ($entry in $entries) {
+        '{0:d19}{1}' -f ([long]::MaxValue - $entry.LastWriteTimeUtc.Ticks), $entry.Name
+    })
     [Array]::Sort($names, [StringComparer]::Ordinal)
-    , $names
+    , @(foreach ($name in $names) { $name.Substring(19) })
 }
 
 function Read-Acl($ask) {
@@ -842,7 +860,8 @@ function Read-Http($ask) {
 # --- SQL Server ---
 
 function Read-Sql($ask) {
-    if (-not $Agent.Questions.Contains((Get-Sha256 $Agent.Utf8.GetBytes($ask.query)))) {
+    $shipped = $Agent.Questions.Contains((Get-Sha256 $Agent.Utf8.GetBytes($ask.query)))
+    if (-not $shipped -and $Agent.Access -cne 'read_write') {
         Stop-Call 'invalid' 'no such question'
     }
     $command = New-SqlCommand $ask $ask.arguments

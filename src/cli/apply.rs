@@ -84,7 +84,7 @@ fn carry_out(
 ) -> Result<Exit, Failure> {
     let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
     if args.check {
-        let surveys = farm.survey(ui)?;
+        let surveys = farm.survey(ui, false)?;
         ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
         still_so(args, planned, &surveys)?;
         ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
@@ -142,7 +142,7 @@ fn approve(ui: Ui, args: &Args, run: &Run, surveys: &[Survey]) -> Result<Approva
     if !args.yes {
         match run.confirm(ui) {
             Some(true) => {}
-            Some(false) => return Ok(Approval::Refused),
+            Some(false) => return Err(Failure::declined("nothing was changed: the answer was not `yes`")),
             None => {
                 let failure = Failure::input("nothing was changed: there is no terminal to ask on");
                 return Err(failure.hint("--yes changes without asking; --check only shows"));
@@ -159,7 +159,11 @@ fn exit(outcomes: &[HostOutcome], interrupted: bool) -> Exit {
         Exit::Ok
     } else if interrupted {
         Exit::Interrupted
-    } else if any(Status::Moved) && !any(Status::Failed) && !any(Status::Unreachable) {
+    } else if any(Status::Failed) || any(Status::Unreachable) {
+        Exit::Hosts
+    } else if any(Status::Held) {
+        Exit::Locked
+    } else if any(Status::Moved) {
         Exit::Moved
     } else {
         Exit::Hosts

@@ -62,6 +62,11 @@ impl Failure {
         Failure { exit: Exit::Hosts.code(), ..Failure::input(message) }
     }
 
+    /// Whoever was asked did not agree. The code is that of a failure, so that a script does not go on as if it were done.
+    pub fn declined(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
+        Failure { exit: 1, ..Failure::input(message) }
+    }
+
     /// The farm moved since the plan.
     pub fn moved(message: impl Display + Send + Sync + std::fmt::Debug + 'static) -> Failure {
         Failure { exit: Exit::Moved.code(), ..Failure::input(message) }

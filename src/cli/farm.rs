@@ -1,6 +1,6 @@
 //! The farm of a command: what shall be, and how to reach it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use super::target::{Right, runtime};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, Span, render};
 use crate::engine::{
-    self, Apply, Approval, Door, DoorError, HostOutcome, Macs, Observe, Password, Place, Reach, Resolve, Sessions,
-    SqlWay, StepWork, Survey, TdsReach, Ways, Work, apply, survey,
+    self, Apply, Approval, Door, DoorError, FarmKey, HostOutcome, Macs, Observe, Password, Place, Reach, Resolve,
+    Sessions, SqlWay, StepWork, Survey, TdsReach, Ways, Work, apply, farm_keys, survey,
 };
 use crate::hostcall::{Answer, Read};
 use crate::inventory::{Host, SqlVia, Via};
@@ -47,11 +47,12 @@ impl Farm {
         let work = Work::of(&right.playbook, right.releases.clone());
         let nonce = engine::nonce().context("the system has no randomness to give").map_err(Failure::work)?;
         let mut values = Vec::new();
-        for reference in work.secrets() {
+        for reference in work.secrets().into_iter().filter(|secret| !right.closed.contains_key(secret)) {
             let value = right.stores.value(&reference).map_err(Failure::work)?;
             values.push((reference, value));
         }
         let macs = Macs::new(nonce, values, &work.releases, resolve(&right.stores).as_ref());
+        let macs = macs.without(right.closed.clone());
         Ok(Farm { right, work, lab, forks, macs })
     }
 
@@ -103,6 +104,16 @@ impl Farm {
         sessions(&self.right, self.lab.as_ref(), &self.macs)
     }
 
+    /// The secrets that cannot be had, each with the reason.
+    pub fn closed(&self) -> &BTreeMap<SecretRef, String> {
+        &self.right.closed
+    }
+
+    /// The machine keys that cannot be had, compared between hosts.
+    pub fn keys_between_hosts(&self, surveys: &[Survey]) -> Vec<FarmKey> {
+        farm_keys(&self.work, surveys, &self.right.closed)
+    }
+
     /// The texts that say what shall be.
     pub fn sources(&self) -> &Sources {
         &self.right.sources
@@ -118,11 +129,22 @@ impl Farm {
         self.work.secrets().into_iter().map(named).collect()
     }
 
+    /// Whether any step is opaque.
+    pub fn has_opaque(&self) -> bool {
+        self.work.has_opaque()
+    }
+
     /// Looks at all hosts over sessions that cannot change anything.
-    pub fn survey(&self, ui: Ui) -> Result<Vec<Survey>, Failure> {
+    ///
+    /// Opaque steps are run only where that is asked for, and then over sessions that could.
+    pub fn survey(&self, ui: Ui, run_opaque: bool) -> Result<Vec<Survey>, Failure> {
         let sessions = self.sessions()?;
+        let mut work = self.work.clone();
+        if !run_opaque {
+            work.leave_opaque_alone();
+        }
         let progress = Progress::new(self.work.hosts().len());
-        let surveys = runtime()?.block_on(survey(sessions, &self.work, &self.macs, self.forks, &progress.listener(ui)));
+        let surveys = runtime()?.block_on(survey(sessions, &work, &self.macs, self.forks, &progress.listener(ui)));
         progress.clear();
         Ok(surveys)
     }

@@ -219,7 +219,7 @@ async fn serve_sql(
 ) -> std::io::Result<Option<TdsServer>> {
     let Some(instance) = host.sql().map_err(std::io::Error::other)? else { return Ok(None) };
     let password = stores.value(&operator()).map_err(std::io::Error::other)?;
-    instance.declare_login(USER.1, password.expose(), true).map_err(std::io::Error::other)?;
+    instance.declare_operator(USER.1, &password).map_err(std::io::Error::other)?;
     TdsServer::bind(instance, &lab.authority()?, Encryption::Offered, listen).await.map(Some)
 }
 

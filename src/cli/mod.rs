@@ -62,7 +62,7 @@ Examples:
   farmhand plan site.yml --out site.plan                  keep the plan; `apply site.plan` does just that
   farmhand audit site.yml                                 has it drifted? changes nothing
 
-Exit codes: 0 as desired, 1 farmhand failed, 2 differences, 3 the input is wrong, 4 some host failed,
+Exit codes: 0 as desired, 1 farmhand failed or was told no, 2 differences, 3 the input is wrong, 4 some host failed,
   13 another run is changing a host, 14 the farm moved since the plan, 20 interrupted";
 
 #[derive(Subcommand)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::plan_file;
 use super::target::{Against, Target};
 use super::{Exit, Failure, Ui};
-use crate::report::{Counts, Differences, differences_json, differences_text};
+use crate::report::{Counts, Differences, differences_json, differences_text, not_compared_text};
 
 /// Show what would change, and change nothing
 ///
@@ -28,6 +28,9 @@ pub struct Args {
     /// Exit 2 when there are differences
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Run the queries of `sql_query` steps, which could have an effect
+    #[arg(long)]
+    run_opaque: bool,
     /// Show the edits of configuration behind each stage too
     #[arg(long, short = 'D')]
     diff: bool,
@@ -35,9 +38,14 @@ pub struct Args {
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let farm = args.target.open(ui, against, super::machine_keys::Purpose::Look)?;
-    let surveys = farm.survey(ui)?;
+    if args.out.is_some() && farm.has_opaque() && !args.run_opaque {
+        let failure = Failure::input("a plan file holds what was looked at, and sql_query steps were not");
+        return Err(failure.hint("add --run-opaque, which runs their queries"));
+    }
+    let surveys = farm.survey(ui, args.run_opaque)?;
     let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
     ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
+    ui.text(&not_compared_text(&surveys, farm.closed(), &[], ui.style));
     if let Some(path) = &args.out {
         plan_file::write(ui, path, against, &args.target, &farm, &surveys)?;
     }

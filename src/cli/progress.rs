@@ -98,6 +98,7 @@ fn words(event: &Event) -> String {
         Event::Ended(Status::Unreachable) => "not reached".to_owned(),
         Event::Ended(Status::Failed) => "failed".to_owned(),
         Event::Ended(Status::Moved) => "moved since the plan".to_owned(),
+        Event::Ended(Status::Held) => "held by another run".to_owned(),
         Event::Ended(Status::NotStarted) => "not started".to_owned(),
         Event::Ended(Status::Interrupted) => "interrupted".to_owned(),
     }

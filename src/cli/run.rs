@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::{Failure, Ui};
 use crate::engine::{HostOutcome, Stop};
+use crate::hostcall::Marker;
 use crate::journal::{
     self, Holder, HostEnd, Journal, JournalError, Ledger, LockError, Locks, Open, Record, RunName, Start, lock,
 };
@@ -26,7 +27,7 @@ pub struct Run {
     /// Whether somebody is being asked; nothing was changed yet then.
     asking: AtomicBool,
     locked: Mutex<Option<(Locks, RunName)>>,
-    journal: OnceLock<Journal>,
+    journal: OnceLock<(Journal, Marker)>,
 }
 
 impl Run {
@@ -68,18 +69,24 @@ impl Run {
                 pid: std::process::id(),
                 hosts: hosts.to_vec(),
             }))?;
-            Ok::<Journal, JournalError>(journal)
+            let marker = Marker {
+                run: name.name(),
+                controller: journal::controller(&self.folder)?,
+                who: format!("{}@{}", user(), machine()),
+                why: format!("farmhand {}", self.command),
+                since: utc_text(SystemTime::now()),
+            };
+            Ok::<_, JournalError>((journal, marker))
         };
-        let journal =
-            begin().map_err(|error| Failure::work(error).hint("nothing was changed: no journal, no change"))?;
-        let _ = self.journal.set(journal);
+        let begun = begin().map_err(|error| Failure::work(error).hint("nothing was changed: no journal, no change"))?;
+        let _ = self.journal.set(begun);
         Ok(())
     }
 
     /// Ends the journal, where one was begun, and lets go of the hosts. Gives the journal's file.
     pub fn end(&self, outcomes: &[HostOutcome]) -> Result<Option<PathBuf>, Failure> {
         let _locks = self.locked.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(journal) = self.journal.get() else { return Ok(None) };
+        let Some((journal, _)) = self.journal.get() else { return Ok(None) };
         let end = |outcome: &HostOutcome| HostEnd {
             host: outcome.host.clone(),
             status: outcome.status.word().to_owned(),
@@ -91,7 +98,7 @@ impl Run {
 
     /// What a crash at this moment would leave in doubt, and the journal that says so; `None` where nothing was begun.
     pub fn in_doubt(&self) -> Option<(Open, PathBuf)> {
-        self.journal.get().map(|journal| (journal.open_intents(), journal.path().to_owned()))
+        self.journal.get().map(|(journal, _)| (journal.open_intents(), journal.path().to_owned()))
     }
 
     /// Asks whether to go on.
@@ -148,7 +155,11 @@ impl Run {
 
 impl Ledger for Run {
     fn write(&self, record: &Record) -> Result<u64, JournalError> {
-        self.journal.get().ok_or(JournalError::NotBegun)?.write(record)
+        self.journal.get().ok_or(JournalError::NotBegun)?.0.write(record)
+    }
+
+    fn marker(&self) -> Result<Marker, JournalError> {
+        self.journal.get().map(|(_, marker)| marker.clone()).ok_or(JournalError::NotBegun)
     }
 }
 

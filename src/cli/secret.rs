@@ -41,6 +41,11 @@ struct Folder {
 }
 
 impl Folder {
+    /// The option that names it, with a blank before it; nothing where it was not given.
+    fn option(&self) -> String {
+        self.folder.as_ref().map(|folder| format!(" -C {}", folder.display())).unwrap_or_default()
+    }
+
     /// The stores there; with `--lab` the lab's own.
     fn stores(&self, against: Against) -> Stores {
         let folder = self.folder.clone().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What most commands are about: a playbook, its inventory, and the hosts meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use super::lab_farm::{self, LabFarm};
 use super::machine_keys::{self, Purpose};
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render_all};
+use crate::engine::Work;
 use crate::inventory::{self, Host, InventoryFiles};
 use crate::plan::Asked;
 use crate::playbook::{Loaded, Packages, Playbook, Request, deliver, load, missing_secrets};
 use crate::release::Release;
 use crate::secret::Stores;
 use crate::template::Variables;
-use crate::value::{SecretRef, Store};
+use crate::value::{Fingerprint, SecretRef, Store};
 
 /// The files and variables that say what shall be.
 #[derive(clap::Args)]
@@ -49,6 +50,11 @@ pub enum Against {
 }
 
 impl Against {
+    /// The option that says so, with a blank behind it, for commands that a reader can type.
+    pub fn option(self) -> &'static str {
+        if self.is_lab() { "--lab " } else { "" }
+    }
+
     /// Whether it is the simulated one.
     pub fn is_lab(self) -> bool {
         matches!(self, Against::Lab(_))
@@ -92,6 +98,8 @@ pub struct Right {
     pub releases: Vec<Arc<Release>>,
     /// Where its secrets are.
     pub stores: Arc<Stores>,
+    /// The secrets of properties that cannot be had, each with the reason; none where all are needed.
+    pub closed: BTreeMap<SecretRef, String>,
 }
 
 impl Right {
@@ -117,6 +125,15 @@ impl Right {
     }
 }
 
+/// Which secrets must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// All.
+    All,
+    /// Those that log in to hosts.
+    Logins,
+}
+
 impl Files {
     /// The playbook's path as it was given.
     pub fn playbook(&self) -> String {
@@ -139,7 +156,7 @@ impl Files {
     }
 
     /// Loads the playbook, or shows everything that is wrong.
-    pub fn load(&self, ui: Ui, against: Against) -> Result<Right, Failure> {
+    pub fn load(&self, ui: Ui, against: Against, needs: Needs) -> Result<Right, Failure> {
         let request = Request {
             playbook: self.playbook.clone(),
             inventory: self.inventory.inventory.clone(),
@@ -156,7 +173,13 @@ impl Files {
         if let Some(playbook) = &playbook {
             // A machine key that is not there yet is made by `apply`.
             let made = playbook.machine_keys();
-            let exists = |reference: &SecretRef| lab || stores.exists(reference) || made.contains(reference);
+            let hosts = playbook.plays.iter().flat_map(|play| &play.hosts);
+            let logins: BTreeSet<&SecretRef> =
+                hosts.filter_map(|it| it.host.connection.password.as_ref()).map(|(secret, _)| secret).collect();
+            let needed = |reference: &SecretRef| needs == Needs::All || logins.contains(reference);
+            let exists = |reference: &SecretRef| {
+                lab || !needed(reference) || stores.exists(reference) || made.contains(reference)
+            };
             diagnostics.extend(missing_secrets(&playbook.secrets, exists));
             if let Some(used) = playbook.secrets.iter().find(|it| it.reference.store == Store::Exec) {
                 diagnostics.extend(stores.exec_trouble().map(|it| Diagnostic::new(used.span, it.to_string())));
@@ -165,7 +188,8 @@ impl Files {
         let packages = playbook.as_ref().map(|playbook| Packages::open(playbook, folder, &mut diagnostics));
         match playbook.zip(packages) {
             Some((playbook, packages)) if diagnostics.is_empty() => {
-                Ok(Right { sources, playbook, packages, releases: Vec::new(), stores: Arc::new(stores) })
+                let closed = BTreeMap::new();
+                Ok(Right { sources, playbook, packages, releases: Vec::new(), stores: Arc::new(stores), closed })
             }
             _ => Err(show(ui, &sources, &diagnostics)),
         }
@@ -239,12 +263,21 @@ impl Target {
 
     /// Loads the playbook and makes ready to reach its hosts.
     pub fn open(&self, ui: Ui, against: Against, purpose: Purpose) -> Result<Farm, Failure> {
-        let mut right = self.files.load(ui, against)?;
+        let needs = if purpose == Purpose::Audit { Needs::Logins } else { Needs::All };
+        let mut right = self.files.load(ui, against, needs)?;
         let lab = self.lab(&right, against)?;
         machine_keys::ensure(ui, against, &right, lab.as_ref(), self.forks, purpose)?;
         let mut diagnostics = Vec::new();
         let stores = Arc::clone(&right.stores);
-        let fingerprint = |secret: &SecretRef| stores.fingerprint(secret).map_err(|error| error.to_string());
+        let fingerprint = |secret: &SecretRef| match stores.fingerprint(secret) {
+            Err(_) if purpose == Purpose::Audit => Ok(Fingerprint::unknown()),
+            other => other.map_err(|error| error.to_string()),
+        };
+        if purpose == Purpose::Audit {
+            let secrets = Work::of(&right.playbook, Vec::new()).secrets();
+            let why = |secret: &SecretRef| stores.value(secret).err().map(|error| error.to_string());
+            right.closed = secrets.into_iter().filter_map(|secret| Some((secret.clone(), why(&secret)?))).collect();
+        }
         right.releases = deliver(&mut right.playbook, &right.packages, fingerprint, &mut diagnostics);
         if !diagnostics.is_empty() {
             return Err(show(ui, &right.sources, &diagnostics));
@@ -254,7 +287,7 @@ impl Target {
 
     /// Loads the playbook and says what answers for its hosts, without a look at its machine keys.
     pub fn right(&self, ui: Ui, against: Against) -> Result<(Right, Option<LabFarm>), Failure> {
-        let right = self.files.load(ui, against)?;
+        let right = self.files.load(ui, against, Needs::All)?;
         let lab = self.lab(&right, against)?;
         Ok((right, lab))
     }

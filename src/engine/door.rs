@@ -38,6 +38,11 @@ pub trait Change: Observe {
         writes: &[Write],
         then: &[Read],
     ) -> impl Future<Output = Result<(Vec<Outcome>, Vec<Answer>), DoorError>> + Send;
+
+    /// Whether one process on the host carries out all batches of the session; else each has its own.
+    fn is_one_process(&self) -> bool {
+        true
+    }
 }
 
 /// Why a session failed, by what follows from it.

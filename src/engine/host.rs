@@ -28,6 +28,8 @@ pub struct HostRun<D: Door> {
     pub(super) outcome: HostOutcome,
     pub(super) looked: Result<Looked, DoorError>,
     session: Option<(D::Writer, Instant)>,
+    /// Whether the session has told the host who changes it.
+    pub(super) marked: bool,
     /// Whether something was changed since the host was looked at for all plays.
     changed: bool,
     /// Whether something that changes the host was sent.
@@ -39,7 +41,8 @@ impl<D: Door> HostRun<D> {
     pub(super) async fn look(host: String, plays: Vec<(usize, HostWork)>, shared: Arc<Shared<D>>) -> HostRun<D> {
         let outcome = HostOutcome::new(&host, Status::Ok);
         let looked = Ok(Looked::default());
-        let mut run = HostRun { host, plays, shared, outcome, looked, session: None, changed: false, sent: false };
+        let mut run =
+            HostRun { host, plays, shared, outcome, looked, session: None, marked: false, changed: false, sent: false };
         run.tell(Event::Looking);
         let plays = run.plays.clone();
         run.looked = run.look_again(&plays).await;
@@ -74,9 +77,11 @@ impl<D: Door> HostRun<D> {
         if self.session.as_ref().is_some_and(|(_, used)| used.elapsed() > SESSION_LIFE) {
             self.hang_up().await;
         }
-        let session = match self.session.take() {
-            Some((session, _)) => session,
-            None => self.shared.door.writer(&self.host).await?,
+        let session = if let Some((session, _)) = self.session.take() {
+            session
+        } else {
+            self.marked = false;
+            self.shared.door.writer(&self.host).await?
         };
         Ok(&mut self.session.insert((session, Instant::now())).0)
     }
@@ -185,7 +190,7 @@ impl<D: Door> HostRun<D> {
         } else {
             let plan = self.plan(work.0).cloned();
             let answers = self.looked.as_ref().map(|looked| looked.answers.clone()).unwrap_or_default();
-            Looked { answers, plans: plan.into_iter().map(|plan| (work.0, plan)).collect(), troubles: Vec::new() }
+            Looked { answers, plans: plan.into_iter().map(|plan| (work.0, plan)).collect(), ..Looked::default() }
         };
         let mut number = 0;
         while let Some(stage) = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned() {

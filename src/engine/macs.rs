@@ -1,13 +1,14 @@
 //! The MACs of what is desired, under a run's nonce.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::hostcall::{MacForm, Nonce};
-use crate::release::Release;
-use crate::resource::SecretMacs;
+use crate::release::{Release, ReleaseSetting};
+use crate::resource::{SecretMacs, SettingMac};
 use crate::value::{SecretPart, SecretRef, SecretValue};
 
 /// The file of a release that is compared as a whole.
@@ -63,8 +64,25 @@ impl Macs {
                 let mac = macs.of_bytes(&bytes);
                 macs.files.insert((release.digest().to_string(), WEB_CONFIG.to_owned()), mac);
             }
+            if let Ok(Some(settings)) = release.settings() {
+                let setting = |it: ReleaseSetting| {
+                    let mac = it.value.bytes(&resolve).ok().map(|bytes| macs.of_bytes(&bytes));
+                    SettingMac { section: it.section, name: it.name, mac }
+                };
+                let settings = settings.into_iter().map(setting).collect();
+                macs.settings.insert(release.digest().to_string(), settings);
+            }
         }
         Macs { nonce, secrets: Arc::new(macs) }
+    }
+}
+
+impl Macs {
+    /// The same, knowing which secrets cannot be had, each with the reason.
+    #[must_use]
+    pub fn without(self, closed: BTreeMap<SecretRef, String>) -> Macs {
+        let SecretMacs { nonce, secrets, files, settings, .. } = Arc::unwrap_or_clone(self.secrets);
+        Macs { nonce: self.nonce, secrets: Arc::new(SecretMacs { nonce, closed, secrets, files, settings }) }
     }
 }
 

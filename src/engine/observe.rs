@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::work::{HostWork, Work, reads};
+use super::not_compared::{NotCompared, not_compared};
+use super::work::{HostWork, Work, reads, reads_further};
 use super::{Door, DoorError, Event, Listener, Macs, Observe, Status};
 use crate::hostcall::{Answer, Read};
 use crate::plan::{HostPlan, Trouble, plan_host};
@@ -21,6 +22,8 @@ pub struct Looked {
     pub plans: Vec<(usize, HostPlan)>,
     /// What stands in the way, with the number of the play.
     pub troubles: Vec<(usize, Trouble)>,
+    /// What was not compared, since a secret cannot be had here.
+    pub not_compared: Vec<NotCompared>,
 }
 
 impl Looked {
@@ -63,7 +66,24 @@ pub(super) async fn look<S: Observe>(
 ) -> Result<Looked, DoorError> {
     let reads = reads(plays.iter().map(|(_, work)| work));
     let answers = session.observe(&reads).await?;
-    Ok(conclude(host, reads.into_iter().zip(answers).collect(), plays, macs))
+    let answers = reads.into_iter().zip(answers).collect();
+    let answers = look_further(session, answers, plays, macs).await?;
+    Ok(conclude(host, answers, plays, macs))
+}
+
+/// Asks what the resources want to know besides, having seen the answers; most often that is nothing.
+pub(super) async fn look_further<S: Observe>(
+    session: &mut S,
+    mut answers: Vec<(Read, Answer)>,
+    plays: &[(usize, HostWork)],
+    macs: &Macs,
+) -> Result<Vec<(Read, Answer)>, DoorError> {
+    let further = reads_further(plays.iter().map(|(_, work)| work), &Found::new(&answers, &macs.secrets));
+    if !further.is_empty() {
+        let more = session.observe(&further).await?;
+        answers.extend(further.into_iter().zip(more));
+    }
+    Ok(answers)
 }
 
 /// Plans each play from the answers.
@@ -73,13 +93,15 @@ pub(super) fn conclude(host: &str, answers: Vec<(Read, Answer)>, plays: &[(usize
     for (number, work) in plays {
         let (plan, troubles) = plan_host(host, &work.wanted(), &found);
         looked.plans.push((*number, plan));
+        looked.not_compared.extend(not_compared(host, work, &found));
         looked.troubles.extend(troubles.into_iter().map(|trouble| (*number, trouble)));
     }
     looked.answers = answers;
     looked
 }
 
-/// Looks at all hosts, `forks` at a time, over sessions that cannot change anything.
+/// Looks at all hosts, `forks` at a time, over sessions that cannot change anything; over others where the work has
+/// opaque steps that shall be run, since nobody knows what looking at those does.
 pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usize, listener: &Listener) -> Vec<Survey> {
     let slots = Arc::new(Semaphore::new(forks.max(1)));
     let mut tasks = JoinSet::new();
@@ -89,12 +111,11 @@ pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usiz
         tasks.spawn(async move {
             let _slot = slots.acquire().await;
             listener(&host, Event::Looking);
-            let (looked, traffic) = match door.reader(&host).await {
-                Err(error) => (Err(error), Traffic::default()),
-                Ok(mut session) => {
-                    let looked = look(&host, &mut session, &plays, &macs).await;
-                    (looked, session.close().await)
-                }
+            let runs = |(_, work): &(usize, HostWork)| work.steps.iter().any(|it| it.kind.opaque && !it.left_alone);
+            let (looked, traffic) = if plays.iter().any(runs) {
+                over(door.writer(&host).await, &host, &plays, &macs).await
+            } else {
+                over(door.reader(&host).await, &host, &plays, &macs).await
             };
             listener(
                 &host,
@@ -109,4 +130,20 @@ pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usiz
     let mut surveys = tasks.join_all().await;
     surveys.sort_by_key(|(order, _)| *order);
     surveys.into_iter().map(|(_, survey)| survey).collect()
+}
+
+/// Looks at a host over a session, and ends it.
+async fn over<S: Observe>(
+    session: Result<S, DoorError>,
+    host: &str,
+    plays: &[(usize, HostWork)],
+    macs: &Macs,
+) -> (Result<Looked, DoorError>, Traffic) {
+    match session {
+        Err(error) => (Err(error), Traffic::default()),
+        Ok(mut session) => {
+            let looked = look(host, &mut session, plays, macs).await;
+            (looked, session.close().await)
+        }
+    }
 }

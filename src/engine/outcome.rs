@@ -56,6 +56,8 @@ pub enum Status {
     NotStarted,
     /// What was agreed on no longer holds for it.
     Moved,
+    /// Another controller's run is changing it.
+    Held,
     /// The run was to end when a part of its changes was made.
     Interrupted,
 }
@@ -70,6 +72,7 @@ impl Status {
             Status::Failed => "failed",
             Status::NotStarted => "not_started",
             Status::Moved => "moved",
+            Status::Held => "held",
             Status::Interrupted => "interrupted",
         }
     }

@@ -32,15 +32,16 @@ pub(super) async fn send<D: Door>(
     let stop = run.shared.options.stop.clone();
     let opened = stop.unless(run.session()).await.map(|opened| opened.map(|_| ()));
     opened.ok_or_else(|| run.interrupted())?.map_err(|error| run.lost(error))?;
+    let (writes, marked) = run.marked(writes).await?;
     let play = run.shared.plays.get(number).map_or("", String::as_str);
-    let intent = Record::Intent(Intent::new(&run.host, play, stage, steps, writes));
+    let intent = Record::Intent(Intent::new(&run.host, play, stage, steps, &writes));
     let intent = keep(run, intent).await.map_err(|error| unkept(&error, "nothing was sent"))?;
     run.sent = true;
     let session = match run.session().await {
         Ok(session) => session,
         Err(error) => return Err(run.lost(error)),
     };
-    let came = session.change(writes, then).await;
+    let came = session.change(&writes, then).await;
     if came.is_err() {
         run.hang_up().await;
     }
@@ -51,6 +52,10 @@ pub(super) async fn send<D: Door>(
     };
     let outcome = Record::Outcome(journal::Outcome { of: intent, host: run.host.clone(), came: told });
     keep(run, outcome).await.map_err(|error| unkept(&error, "a change was sent, and is not proved"))?;
+    let came = match came {
+        Ok(answered) if marked => Ok(run.without_marker(answered)?),
+        came => came,
+    };
     Ok(Sent { intent, came })
 }
 

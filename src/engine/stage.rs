@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::host::{HostRun, describe};
-use super::observe::{Looked, conclude};
+use super::observe::{Looked, conclude, look_further};
 use super::send::{Sent, proof, send};
 use super::upload::upload;
 use super::words::{refused, tried};
@@ -126,6 +126,19 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
         return Ok(Attempt::Looked(looked, intent));
     }
     let answers = then.into_iter().zip(answers).collect();
+    let (plays, macs) = (std::slice::from_ref(work), run.shared.macs.clone());
+    let answers = match run.session().await {
+        Ok(session) => look_further(session, answers, plays, &macs).await,
+        Err(error) => Err(error),
+    };
+    let answers = match answers {
+        Ok(answers) => answers,
+        // The change is made and answered; what a later stage rests on is not known.
+        Err(error) => {
+            run.hang_up().await;
+            return Err(run.lost(error));
+        }
+    };
     let looked = conclude(&run.host, answers, std::slice::from_ref(work), &run.shared.macs);
     Ok(Attempt::Looked(looked, intent))
 }
@@ -161,6 +174,12 @@ fn symptoms<D: Door>(
     // The same event logged for every attempt to start is one symptom.
     let symptoms: BTreeSet<String> = steps.flat_map(|step| step.resource.symptoms(&found)).collect();
     symptoms.into_iter().collect()
+}
+
+/// Whether what keeps a stage from being proved is not healed by waiting.
+fn is_lasting<D: Door>(run: &HostRun<D>, work: &(usize, HostWork), stage: &Stage, answers: &[(Read, Answer)]) -> bool {
+    let found = Found::new(answers, &run.shared.macs.secrets);
+    stage.steps.iter().filter_map(|step| work.1.steps.get(step.index)).any(|step| step.resource.is_lasting(&found))
 }
 
 /// Tries an account's new password, unless another host of this run did.
@@ -298,7 +317,7 @@ async fn prove<D: Door>(
             let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));
             return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
         }
-        if !settling || Instant::now() > deadline {
+        if !settling || Instant::now() > deadline || is_lasting(run, work, &stage, &looked.answers) {
             proof(run, intent, &left).await?;
             let mut reasons = vec![format!("carried out, and yet not as desired: {}", left.join(", "))];
             reasons.extend(symptoms(run, work, &stage, &looked.answers));

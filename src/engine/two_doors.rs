@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::sessions::{Inner, SqlWay, Ways, tds_target};
 use super::{Change, DoorError, Observe};
 use crate::hostcall::{Answer, Outcome, Read, Refusal, RefusalCode, Write};
-use crate::session::{ReadSession, WriteSession};
+use crate::session::{Input, ReadSession, WriteSession};
 use crate::sql::{Patience, TdsReader, TdsWriter};
 use crate::transport::Traffic;
 
@@ -158,9 +158,14 @@ impl Change for Writing {
         let tds = self.ask_tds(&sql).await.map_err(|error| after(error, told))?;
         Ok((outcomes, together(then, tds, machine)))
     }
+
+    fn is_one_process(&self) -> bool {
+        self.machine.as_ref().is_none_or(|machine| machine.input() == Input::Streamed)
+    }
 }
 
 impl Writing {
+    /// Tells the machine; where there is no door to one, nobody is to be told who changes it.
     async fn tell_machine(
         &mut self,
         writes: &[Write],
@@ -171,8 +176,14 @@ impl Writing {
             return machine.change(writes, then, &*resolve).await.map_err(DoorError::from);
         }
         let mut outcomes = vec![Outcome::Skipped {}; writes.len()];
-        if let (Some(outcome), Some(write)) = (outcomes.first_mut(), writes.first()) {
-            *outcome = Outcome::Failed(self.no_machine(write.name()));
+        for (outcome, write) in outcomes.iter_mut().zip(writes) {
+            *outcome = match write {
+                Write::Marker(_) => Outcome::Done(serde_json::Value::Null),
+                write => Outcome::Failed(self.no_machine(write.name())),
+            };
+            if matches!(outcome, Outcome::Failed(_)) {
+                break;
+            }
         }
         Ok((outcomes, self.ask_machine(then).await?))
     }

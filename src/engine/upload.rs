@@ -124,12 +124,17 @@ async fn flush<D: Door>(run: &mut HostRun<D>, calls: &mut Vec<Write>) -> Result<
         return Err(run.interrupted());
     }
     let calls = std::mem::take(calls);
+    if let Err(error) = run.session().await {
+        return Ok(Err(error));
+    }
+    let (calls, marked) = run.marked(&calls).await?;
     let session = match run.session().await {
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),
     };
     match session.change(&calls, &[]).await {
-        Ok((outcomes, _)) => {
+        Ok(answered) => {
+            let (outcomes, _) = if marked { run.without_marker(answered)? } else { answered };
             let refusal = outcomes.iter().find_map(|outcome| match outcome {
                 Outcome::Failed(refusal) => Some(refusal),
                 _ => None,

@@ -1,22 +1,28 @@
 //! Refusals in words: what was tried, what Windows said, what to do.
 
+use super::sql_advice::sql_advice;
 use crate::hostcall::{Refusal, RefusalCode, Write};
 
 /// A refusal as a sentence; `what` is what was tried.
 pub fn refused(what: &str, refusal: &Refusal) -> String {
+    format!("{what}: {}", why(refusal))
+}
+
+/// The same without what was tried.
+pub fn why(refusal: &Refusal) -> String {
     let code = refusal.hresult.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = refusal.text.trim_end_matches('.');
-    match advice(refusal.code) {
-        "" => format!("{what}: {text}{code}"),
-        advice => format!("{what}: {text}{code}; {advice}"),
+    match refusal.sql_number().and_then(sql_advice).unwrap_or(advice(refusal.code)) {
+        "" => format!("{text}{code}"),
+        advice => format!("{text}{code}; {advice}"),
     }
 }
 
-/// What a call tries, in words where it has any.
+/// What a write was for, for a message that it failed.
 pub fn tried(write: &Write) -> &str {
     match write {
         Write::Sql { purpose, .. } => purpose,
-        other => other.name(),
+        write => write.name(),
     }
 }
 
@@ -32,6 +38,7 @@ fn advice(code: RefusalCode) -> &'static str {
         }
         RefusalCode::RebootPending => "restart the host, or allow it: reboot: if_needed",
         RefusalCode::Logon => "no configuration was changed; mind that every further attempt counts towards lock-out",
+        RefusalCode::Held => "wait for that run to end; one that was killed lets go of the host within three minutes",
         RefusalCode::Invalid | RefusalCode::Unknown | RefusalCode::ReadOnly | RefusalCode::Failed => "",
     }
 }
@@ -49,5 +56,8 @@ mod tests {
         };
         let expected = "iis_commit: There is not enough space on the disk (0x80070070); free space on the host";
         assert_eq!(refused("iis_commit", &refusal), expected);
+        let refusal = Refusal::sql(1222, 16, 56, "Lock request time out period exceeded.");
+        let said = refused("turn the broker of the database Chat on", &refusal);
+        assert!(said.starts_with("turn the broker of the database Chat on: Lock request time out period exceeded (Msg 1222, Level 16, State 56); somebody holds"), "{said}");
     }
 }

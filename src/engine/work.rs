@@ -7,7 +7,7 @@ use crate::hostcall::Read;
 use crate::plan::Wanted;
 use crate::playbook::{Playbook, Serial};
 use crate::release::Release;
-use crate::resource::{Instance, Kind, Reads};
+use crate::resource::{Found, Instance, Kind, Reads};
 use crate::value::SecretRef;
 
 /// All plays of a run.
@@ -48,6 +48,8 @@ pub struct StepWork {
     pub resource: Arc<dyn Instance>,
     /// Where it is written, `site.yml:12`.
     pub place: String,
+    /// Whether it is neither looked at nor changed: an opaque step in a run that shall have no effect.
+    pub left_alone: bool,
 }
 
 impl Work {
@@ -57,6 +59,7 @@ impl Work {
             kind: step.kind,
             resource: Arc::clone(&step.resource),
             place: step.place.text().to_owned(),
+            left_alone: false,
         };
         let hosts = |play: &crate::playbook::Play| {
             let hosts = play.hosts.iter().filter(|host| !host.steps.is_empty());
@@ -84,6 +87,22 @@ impl Work {
         self.plays.iter().filter_map(of_play).collect()
     }
 
+    /// Whether any step is opaque.
+    pub fn has_opaque(&self) -> bool {
+        let hosts = self.plays.iter().flat_map(|play| &play.hosts);
+        hosts.flat_map(|host| host.steps.iter()).any(|step| step.kind.opaque)
+    }
+
+    /// Leaves opaque steps alone: looking at them is running what only their author knows.
+    pub fn leave_opaque_alone(&mut self) {
+        for host in self.plays.iter_mut().flat_map(|play| &mut play.hosts) {
+            if host.steps.iter().any(|step| step.kind.opaque) {
+                let left = |step: &StepWork| StepWork { left_alone: step.kind.opaque, ..step.clone() };
+                host.steps = host.steps.iter().map(left).collect();
+            }
+        }
+    }
+
     /// Every secret that the resources name.
     pub fn secrets(&self) -> BTreeSet<SecretRef> {
         let hosts = self.plays.iter().flat_map(|play| &play.hosts);
@@ -104,17 +123,27 @@ impl HostWork {
 
 impl StepWork {
     fn wanted(&self) -> Wanted<'_> {
-        Wanted { kind: self.kind, resource: self.resource.as_ref(), place: &self.place }
+        let StepWork { kind, resource, place, left_alone } = self;
+        Wanted { kind, resource: resource.as_ref(), place, left_alone: *left_alone }
     }
 }
 
 /// All that is to be known of a host for the resources of some plays, as one batch.
 pub fn reads<'w>(works: impl IntoIterator<Item = &'w HostWork>) -> Vec<Read> {
     let mut reads = Reads::default();
-    for step in works.into_iter().flat_map(|work| work.steps.iter()) {
+    for step in works.into_iter().flat_map(|work| work.steps.iter()).filter(|it| !it.left_alone) {
         step.resource.reads(&mut reads);
     }
     reads.into_vec()
+}
+
+/// What the resources of some plays ask besides, having seen the answers.
+pub fn reads_further<'w>(works: impl IntoIterator<Item = &'w HostWork>, found: &Found) -> Vec<Read> {
+    let mut reads = Reads::default();
+    for step in works.into_iter().flat_map(|work| work.steps.iter()).filter(|it| !it.left_alone) {
+        step.resource.reads_further(found, &mut reads);
+    }
+    reads.without(found.answers())
 }
 
 fn collect(value: &serde_json::Value, secrets: &mut BTreeSet<SecretRef>) {

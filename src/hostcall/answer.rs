@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::listing::{ListedFile, Listing};
+
 /// The answer to a read. Absence is an answer; a refusal is never taken for absence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +83,8 @@ pub enum RefusalCode {
     Logon,
     /// A name the call was given is not known to the host.
     Unknown,
+    /// Another controller is changing the host; the text names it.
+    Held,
     /// A mutating call in a read-only session.
     ReadOnly,
     /// Anything else; the text says it.
@@ -247,9 +251,14 @@ pub struct FileState {
     /// What is in a folder, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<Tree>,
-    /// Names of the files and folders directly in a folder, sorted, where asked for.
+    /// Names of the files and folders directly in a folder, where asked for: the one that was written to last comes
+    /// first, and what was written to at the same time (to 100 ns, as NTFS keeps it) is sorted by UTF-16 code units. A
+    /// folder is written to when something directly in it comes or goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// Every file below a folder, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
 }
 
 /// What is in a folder, told without reading the files.

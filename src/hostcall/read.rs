@@ -171,6 +171,12 @@ pub enum FileWant {
         /// Paths below the folder, with `\`, that are left out with all below them; letter case does not count.
         except: Vec<String>,
     },
-    /// The same and the names of what is directly in a folder.
+    /// The same and the names of what is directly in a folder, newest first.
     Names,
+    /// The same and, of a folder, [`super::answer::Listing`]: every file below it. The answer may be long, so it is asked
+    /// for only where a run cannot go on without.
+    Listing {
+        /// How many files are told at the most.
+        most: u32,
+    },
 }

@@ -85,6 +85,11 @@ pub enum Write {
         /// Who may do what.
         grants: Vec<Grant>,
     },
+    /// Says who changes the host from now on, and why. It goes first in the first batch of a session that changes something.
+    ///
+    /// The marker lasts as long as the process that carries out the call. Where another controller's lasts, the call is
+    /// refused as [`super::RefusalCode::Held`] in words that name it; one of the same controller or run is replaced.
+    Marker(Marker),
     /// One logon attempt with a password; counts towards account lock-out, so it is sent once per changed account, from one host.
     TestLogon {
         /// `DOMAIN\user`.
@@ -155,11 +160,28 @@ impl Write {
             Write::PutFile { .. } => "put_file",
             Write::Remove { .. } => "remove",
             Write::SetAcl { .. } => "set_acl",
+            Write::Marker(_) => "marker",
             Write::TestLogon { .. } => "test_logon",
             Write::Sql { .. } => "sql",
             Write::SetRegistry { .. } => "set_registry",
         }
     }
+}
+
+/// Who changes a host, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marker {
+    /// The run's name, that of its journal.
+    pub run: String,
+    /// The controller's identity: what is random in a folder `.farmhand`, the same for all its runs.
+    pub controller: String,
+    /// Who runs it where, such as `ana@desk`.
+    pub who: String,
+    /// The command, without values of variables.
+    pub why: String,
+    /// Since when, as `2026-11-21T12:34:56Z`, by the controller's clock.
+    pub since: String,
 }
 
 /// A file of a tree.

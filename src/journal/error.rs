@@ -25,6 +25,14 @@ pub enum JournalError {
     /// A record came before the journal was begun.
     #[error("the journal was not begun, which is a fault of farmhand")]
     NotBegun,
+    /// The controller's identity cannot be read or kept.
+    #[error("the identity of this controller, {path}, cannot be kept: {error}")]
+    Controller {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// It cannot be read.
     #[error("the journal {path} cannot be read: {error}")]
     Read {
@@ -49,6 +57,11 @@ impl JournalError {
     pub(super) fn write(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
         let path = path.to_owned();
         move |error| JournalError::Write { path, error }
+    }
+
+    pub(super) fn controller(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
+        let path = path.to_owned();
+        move |error| JournalError::Controller { path, error }
     }
 
     pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::chain::{self, Kept};
-use super::{JournalError, Ledger, Open, Record};
+use super::{JournalError, Open, Record};
 use crate::value::utc_text;
 
 /// The largest journal that is read, in bytes. A run of a thousand hosts writes some 5 MB.
@@ -37,6 +37,11 @@ impl RunName {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// What the run is called, such as `20261121T123456.789Z-0f3a9c11`.
+    pub fn name(&self) -> String {
+        self.0.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 
@@ -82,6 +87,18 @@ impl Journal {
         guard(&self.written).open.clone()
     }
 
+    /// Keeps a record, and gives its number, from 1. What it has taken survives a crash.
+    ///
+    /// # Errors
+    /// When it cannot be kept. Nothing that it announces may be done then.
+    pub fn write(&self, record: &Record) -> Result<u64, JournalError> {
+        let number = self.append(record)?;
+        self.keep(number)?;
+        #[cfg(debug_assertions)]
+        super::crash::point(number, "after", &self.file, "");
+        Ok(number)
+    }
+
     fn append(&self, record: &Record) -> Result<u64, JournalError> {
         let mut written = guard(&self.written);
         if written.broken {
@@ -116,16 +133,6 @@ impl Journal {
         }
         *kept = reached;
         Ok(())
-    }
-}
-
-impl Ledger for Journal {
-    fn write(&self, record: &Record) -> Result<u64, JournalError> {
-        let number = self.append(record)?;
-        self.keep(number)?;
-        #[cfg(debug_assertions)]
-        super::crash::point(number, "after", &self.file, "");
-        Ok(number)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Came, Intent, JournalError, Record};
+use crate::hostcall::Marker;
 
 /// Keeps records. What it has taken survives a crash.
 pub trait Ledger: Send + Sync {
@@ -11,6 +12,12 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// When it cannot be kept. Nothing that it announces may be done then.
     fn write(&self, record: &Record) -> Result<u64, JournalError>;
+
+    /// What the run tells a host of itself before it changes anything there.
+    ///
+    /// # Errors
+    /// When the run has not begun.
+    fn marker(&self) -> Result<Marker, JournalError>;
 }
 
 /// Intents by number that have no settled end yet: what a crash at this moment would leave in doubt.

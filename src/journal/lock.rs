@@ -1,4 +1,5 @@
-//! Locks: one host is changed by one run at a time, as far as the runs share a folder.
+//! Locks: one host is changed by one run at a time, as far as the runs share a folder. Hosts hold others apart
+//! themselves, see [`crate::hostcall::Write::Marker`].
 //!
 //! The lock of a host is the system's advisory lock on a file, which ends with the process that holds it, however it
 //! ends. Who holds it stands in a second file, because Windows lets nobody read a locked one.

@@ -7,6 +7,7 @@
 //! The journal is evidence and no state: what a host is like is asked for, each time.
 
 mod chain;
+mod controller;
 #[cfg(debug_assertions)]
 mod crash;
 mod error;
@@ -16,6 +17,7 @@ mod lock;
 mod record;
 
 pub use chain::{Kept, Torn, encode, verify};
+pub use controller::controller;
 pub use error::JournalError;
 pub use file::{Journal, RunName, list, read};
 pub use ledger::{Ledger, Open};

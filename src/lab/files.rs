@@ -1,6 +1,8 @@
 //! Files and folders of a host, as host calls see them.
 
+use std::cmp::Reverse;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use hmac::{Hmac, Mac};
@@ -8,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::refused_plainly;
 use super::{drive, tree, tree_names, utc};
-use crate::hostcall::answer::{FileState, Tree};
+use crate::hostcall::answer::{FileState, ListedFile, Listing, Tree};
 use crate::hostcall::{FileWant, Nonce, Refusal, RefusalCode};
 
 /// How much text one answer may hold.
@@ -31,17 +33,19 @@ pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<
         mac: None,
         tree: None,
         names: None,
+        listing: None,
     };
     if state.folder {
         let failed = |error| failed(path, &error);
         match want {
             FileWant::Tree { except } => state.tree = Some(tree_of(&real, except).map_err(failed)?),
             FileWant::Names => state.names = Some(names(&real).map_err(failed)?),
+            FileWant::Listing { most } => state.listing = Some(listing_of(&real, *most).map_err(failed)?),
             _ => {}
         }
         return Ok(Some(state));
     }
-    if matches!(want, FileWant::Stat | FileWant::Tree { .. } | FileWant::Names) {
+    if matches!(want, FileWant::Stat | FileWant::Tree { .. } | FileWant::Names | FileWant::Listing { .. }) {
         return Ok(Some(state));
     }
     if *want == FileWant::Text && state.length_bytes > MAX_TEXT_BYTES {
@@ -50,7 +54,7 @@ pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<
     }
     let bytes = fs::read(&real).map_err(|error| failed(path, &error))?;
     match want {
-        FileWant::Stat | FileWant::Tree { .. } | FileWant::Names => {}
+        FileWant::Stat | FileWant::Tree { .. } | FileWant::Names | FileWant::Listing { .. } => {}
         FileWant::Text => state.text = Some(decode(&bytes)),
         FileWant::Sha256 => state.sha256 = Some(hex(&Sha256::digest(&bytes))),
         FileWant::Mac => state.mac = Some(mac(nonce, &bytes)?),
@@ -72,13 +76,25 @@ fn tree_of(folder: &Path, except: &[String]) -> io::Result<Tree> {
     Ok(Tree { files: lines.len() as u64, digest: hex(&digest.finalize()) })
 }
 
+/// The first files of a folder and how many more there are; links are not followed.
+fn listing_of(folder: &Path, most: u32) -> io::Result<Listing> {
+    let mut found: Vec<_> = tree::listing(folder)?.into_iter().filter(|(_, entry)| !entry.folder).collect();
+    found.sort_by_cached_key(|(name, _)| name.encode_utf16().collect::<Vec<u16>>());
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = found.len().saturating_sub(most) as u64;
+    let file = |entry: tree::Entry| ListedFile { path: entry.relative, bytes: entry.bytes };
+    Ok(Listing { files: found.into_iter().take(most).map(|(_, entry)| file(entry)).collect(), more })
+}
+
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+        let entry = entry?;
+        let written = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        names.push((Reverse(written.as_nanos() / 100), entry.file_name().to_string_lossy().into_owned()));
     }
-    names.sort_by_cached_key(|name| name.encode_utf16().collect::<Vec<u16>>());
-    Ok(names)
+    names.sort_by_cached_key(|(written, name)| (*written, name.encode_utf16().collect::<Vec<u16>>()));
+    Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
 /// A path in lower case as .NET's invariant culture has it: each character by itself.

@@ -1,13 +1,14 @@
 //! One simulated host: a folder of files behind a lock.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use super::call_log::{self, Counts};
 use super::computer::Computer;
 use super::faults::{Fault, Faults};
+use super::marker::{AgentProcess, Marking};
 use super::model::Model;
 use super::versions::Windows;
 use super::windows::WindowsCall;
@@ -74,6 +75,7 @@ pub struct LabHost {
     spec: Option<HostSpec>,
     counts: Mutex<Option<Counts>>,
     instance: Mutex<Option<super::sql::Instance>>,
+    marking: Mutex<Marking>,
 }
 
 impl LabHost {
@@ -84,6 +86,7 @@ impl LabHost {
             spec: Some(spec),
             counts: Mutex::new(None),
             instance: Mutex::new(None),
+            marking: Mutex::default(),
         }
     }
 
@@ -104,6 +107,7 @@ impl LabHost {
             spec: None,
             counts: Mutex::new(None),
             instance: Mutex::new(None),
+            marking: Mutex::default(),
         }
     }
 
@@ -283,19 +287,21 @@ impl LabHost {
         self.folder.write_toml(Faults::FILE, Faults::HEADING, &faults)
     }
 
-    fn replies(&self, access: Access, batch: &Batch) -> Result<Replies, LabError> {
+    fn replies(&self, process: &Arc<AgentProcess>, access: Access, batch: &Batch) -> Result<Replies, LabError> {
         let instance = if batch.calls.iter().any(is_about_sql) { self.sql()? } else { None };
         let mut counts = self.lock()?;
+        let mut marking = self.marking.lock().unwrap_or_else(PoisonError::into_inner);
         self.counted(&mut counts)?;
-        let mut model = Model { instance, ..Model::load(&self.folder)? };
+        let mut model = Model { instance, access, ..Model::load(&self.folder)? };
         let mut stopped = false;
         let replies = batch.calls.iter().map(|call| match call {
             Call::Ask(read) => Reply::Answer(model.ask(read, &batch.nonce)),
             Call::Tell(_) if stopped => Reply::Outcome(Outcome::Skipped {}),
             Call::Tell(write) => {
-                let outcome = match access {
-                    Access::ReadOnly => Outcome::Failed(read_only(write)),
-                    Access::ReadWrite => model.tell(write),
+                let outcome = match (access, write) {
+                    (Access::ReadOnly, _) => Outcome::Failed(read_only(write)),
+                    (Access::ReadWrite, Write::Marker(marker)) => marking.mark(&model, marker, process),
+                    (Access::ReadWrite, _) => model.tell(write),
                 };
                 stopped = !matches!(outcome, Outcome::Done(_));
                 Reply::Outcome(outcome)
@@ -312,8 +318,8 @@ impl LabHost {
 }
 
 impl Answers for LabHost {
-    fn reply(&self, access: Access, batch: &Batch) -> Replies {
-        self.replies(access, batch).unwrap_or_else(|error| {
+    fn reply_as(&self, process: &Arc<AgentProcess>, access: Access, batch: &Batch) -> Replies {
+        self.replies(process, access, batch).unwrap_or_else(|error| {
             let refusal = Refusal::from(error);
             let refuse = |call: &Call| match call {
                 Call::Ask(_) => Reply::Answer(Answer::<Value>::Refused(refusal.clone())),

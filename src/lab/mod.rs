@@ -18,6 +18,7 @@ mod folder;
 mod front;
 mod host;
 pub mod iis;
+mod marker;
 mod model;
 mod model_app;
 mod model_files;
@@ -43,10 +44,13 @@ pub use features::HostFeatures;
 pub use folder::Folder;
 pub use front::Front;
 pub use host::{HostSpec, LabHost};
+pub use marker::AgentProcess;
 pub use versions::{Build, Windows};
 
 pub mod pwsh;
 pub mod wsman;
+
+use std::sync::Arc;
 
 use crate::hostcall::{Access, Batch, Replies};
 
@@ -54,7 +58,12 @@ use crate::hostcall::{Access, Batch, Replies};
 pub trait Answers: Send + Sync {
     /// Carries out a batch, as an agent would: all reads, and writes until one is not done.
     /// May block for as long as a slow Windows would; call it off the runtime's threads.
-    fn reply(&self, access: Access, batch: &Batch) -> Replies;
+    fn reply_as(&self, process: &Arc<AgentProcess>, access: Access, batch: &Batch) -> Replies;
+
+    /// The same by a process that lives for this batch alone.
+    fn reply(&self, access: Access, batch: &Batch) -> Replies {
+        self.reply_as(&AgentProcess::start(), access, batch)
+    }
 
     /// The fault that the host's wire shall show from now on, looked up before each message.
     fn wire_fault(&self) -> Option<WireFault>;

@@ -9,7 +9,7 @@ use super::features::{HostFeatures, Wanted};
 use super::model_sql::SqlConnection;
 use super::sql::Instance;
 use super::{Folder, LabError, features, stock};
-use crate::hostcall::{Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
+use crate::hostcall::{Access, Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
 /// A host's files, read at the start of a batch.
 pub struct Model {
@@ -25,6 +25,8 @@ pub struct Model {
     pub sql: Option<SqlConnection>,
     /// The instance itself, for a batch that has something for it.
     pub instance: Option<Instance>,
+    /// What the session may do that the batch belongs to.
+    pub access: Access,
 }
 
 /// What a call tells.
@@ -45,6 +47,7 @@ impl Model {
             computer,
             sql: None,
             instance: None,
+            access: Access::ReadOnly,
         })
     }
 
@@ -93,6 +96,9 @@ impl Model {
             Write::PutFile { tree, file, at_bytes, data } => self.put_file(tree, file, *at_bytes, data),
             Write::Remove { path, must } => self.remove(path, *must),
             Write::SetAcl { path, grants } => self.set_acl(path, grants),
+            Write::Marker(_) => {
+                Err(refused_plainly(RefusalCode::Failed, "a marker lasts as long as its process, and none came"))
+            }
             Write::TestLogon { account, password } => self.test_logon(account, password),
             Write::Sql { .. } => self.tell_sql(write),
             Write::SetRegistry { key, name, was, text } => {

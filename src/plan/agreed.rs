@@ -200,7 +200,7 @@ mod tests {
             action: Action::Update,
             changes: Changes(vec![change]),
             disturbs,
-            notes: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 

@@ -63,9 +63,9 @@ pub struct PlannedStep {
     pub changes: Changes,
     /// What that does to something that is running.
     pub disturbs: Disturbance,
-    /// What an operator should know before agreeing.
+    /// What a person should know before it is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// What happens to a resource as a whole.

@@ -15,6 +15,8 @@ pub struct Wanted<'a> {
     pub resource: &'a dyn Instance,
     /// Where it is written, `site.yml:12`.
     pub place: &'a str,
+    /// Whether it was not looked at and shall not be.
+    pub left_alone: bool,
 }
 
 /// Why a host cannot be planned, or not wholly.
@@ -64,7 +66,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
     let facts = found.host().ok();
     let iis = facts.as_ref().is_some_and(|facts| facts.iis.is_some());
     let shared = facts.and_then(|facts| facts.shared_configuration);
-    for (index, step) in wanted.iter().enumerate() {
+    for (index, step) in wanted.iter().enumerate().filter(|(_, step)| !step.left_alone) {
         let found = &answers.as_ref().map_or(*found, |answers| found.with(answers));
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let waits = open.barrier.is_some() || !stages.is_empty();
@@ -92,7 +94,9 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             continue;
         }
         // Barriers side by side are one barrier: servicing takes all features in one operation.
-        if open.barrier.is_some() && step.kind.barrier.is_none() {
+        // What an opaque step does is known to nobody, so it stands alone.
+        let ends = open.barrier.is_some() && step.kind.barrier.is_none();
+        if ends || (step.kind.opaque && !open.steps.is_empty()) {
             let closed = std::mem::take(&mut open);
             let next = closed.barrier;
             stages.push(closed.close(after.map(str::to_owned)));
@@ -104,7 +108,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             Some(_) => Action::Update,
         };
         let disturbs = step.resource.disturbs(found, &changes);
-        let notes = step.resource.notes(found, &changes);
+        let remarks = step.resource.remarks(found, &changes);
         let before = open.writes.calls.len();
         step.resource.writes(found, &changes, &mut open.writes);
         let calls = open.writes.calls.get(before..).unwrap_or_default();
@@ -118,7 +122,7 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
             answers = Some(replay(found.answers(), calls));
         }
         let place = step.place.to_owned();
-        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, notes });
+        open.steps.push(PlannedStep { index, address, place, action, changes, disturbs, remarks });
         open.barrier = open.barrier.or(step.kind.barrier);
         barriers.extend(step.kind.barrier);
     }

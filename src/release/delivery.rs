@@ -136,6 +136,12 @@ impl Release {
         &self.digest
     }
 
+    /// Whether its digest is its name. It is none where a secret in it could not be had, so that no fingerprint was made.
+    pub fn is_named(&self) -> bool {
+        let unknown = Fingerprint::unknown();
+        !self.secrets().iter().any(|secret| secret.fingerprint.as_ref() == Some(&unknown))
+    }
+
     /// Its files, sorted by path.
     pub fn files(&self) -> &[ReleaseFile] {
         &self.files

@@ -16,6 +16,7 @@ mod overlay;
 mod package;
 mod placeholders;
 mod reader;
+mod settings;
 mod sha256_digest;
 mod zip_file;
 
@@ -27,6 +28,7 @@ pub use opening::Limits;
 pub use overlay::{ConfigEdit, Overlay, OverlayError, OverlayValue, ValuePiece};
 pub use package::{MAX_PATH_CHARS, Package, PackageFile};
 pub use reader::PackageReader;
+pub use settings::{ReleaseSetting, SettingSection};
 pub use sha256_digest::Sha256Digest;
 
 #[cfg(test)]

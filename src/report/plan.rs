@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Style;
-use super::shown::shown;
+use super::shown::{shown, visible_text};
 use crate::engine::Survey;
 use crate::hostcall::{Edit, Write};
 use crate::plan::{Action, PlannedStep, Stage};
@@ -35,6 +35,8 @@ pub struct Counts {
     pub remove: usize,
     /// Properties that differ.
     pub properties: usize,
+    /// Properties that were not compared, since their secrets cannot be had here.
+    pub not_compared: usize,
     /// Hosts with differences.
     pub hosts_differing: usize,
     /// Hosts that are as desired.
@@ -52,6 +54,7 @@ impl Counts {
                 counts.hosts_failed += 1;
                 continue;
             };
+            counts.not_compared += looked.not_compared.len();
             for step in looked.plans.iter().flat_map(|(_, plan)| plan.steps()) {
                 match step.action {
                     Action::Create => counts.add += 1,
@@ -147,8 +150,8 @@ fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Sty
             let _ = writeln!(text, "          {}", style.signed(sign, line));
         }
     }
-    for note in &step.notes {
-        let _ = writeln!(text, "      {}", style.yellow(&format!("! {note}")));
+    for remark in step.remarks.iter().filter(|_| how != Differences::Audit) {
+        let _ = writeln!(text, "      {}", style.yellow(&format!("! {}", visible_text(remark))));
     }
 }
 
@@ -197,10 +200,15 @@ fn statement_lines(database: &str, purpose: &str, text: &str) -> Vec<String> {
 fn summary(surveys: &[Survey], how: Differences) -> String {
     let counts = Counts::of(surveys);
     let hosts = |n: usize| if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") };
-    let unsure = match counts.hosts_failed {
+    let mut unsure = match counts.hosts_failed {
         0 => String::new(),
         n => format!(" {} could not be compared.", hosts(n)),
     };
+    match counts.not_compared {
+        0 => {}
+        1 => unsure.push_str(" 1 property was not compared."),
+        n => unsure.push_str(&format!(" {n} properties were not compared.")),
+    }
     if counts.nothing_differs() {
         return match counts.hosts_ok {
             0 => format!("Nothing was compared.{unsure}"),
@@ -248,6 +256,7 @@ pub fn differences_json(surveys: &[Survey], troubles: impl Fn(&Survey) -> Vec<St
             "reached": survey.looked.is_ok(),
             "troubles": troubles(survey),
             "stages": stages,
+            "not_compared": survey.looked.iter().flat_map(|looked| &looked.not_compared).collect::<Vec<_>>(),
             "traffic": survey.traffic,
         })
     };

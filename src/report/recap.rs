@@ -21,6 +21,7 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
             Status::Unreachable => style.red("not reached"),
             Status::Failed => style.red("failed"),
             Status::Moved => style.red("moved since the plan"),
+            Status::Held => style.red("held by another run"),
             Status::NotStarted => style.red("not started"),
             Status::Interrupted => style.red("interrupted"),
         };
@@ -51,9 +52,12 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
     let count = |status: Status| outcomes.iter().filter(|outcome| outcome.status == status).count();
     let bad = count(Status::Failed) + count(Status::Unreachable);
     let mut waiting = String::new();
-    for (status, words) in
-        [(Status::Moved, "moved"), (Status::Interrupted, "interrupted"), (Status::NotStarted, "not started")]
-    {
+    for (status, words) in [
+        (Status::Moved, "moved"),
+        (Status::Held, "held"),
+        (Status::Interrupted, "interrupted"),
+        (Status::NotStarted, "not started"),
+    ] {
         if count(status) > 0 {
             let _ = write!(waiting, ", {} {words}", count(status));
         }
@@ -70,6 +74,7 @@ pub fn recap_json(outcomes: &[HostOutcome]) -> Value {
         "changed": count(Status::Changed),
         "failed": count(Status::Failed) + count(Status::Unreachable),
         "moved": count(Status::Moved),
+        "held": count(Status::Held),
         "interrupted": count(Status::Interrupted),
         "not_started": count(Status::NotStarted),
     });

@@ -56,7 +56,7 @@ pub fn value(value: &Value) -> String {
         Value::Null => "(none)".to_owned(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) if text.is_empty() => "''".to_owned(),
-        Value::String(text) => text.chars().map(visible).collect(),
+        Value::String(text) => visible_text(text),
         Value::Array(items) => format!("[{}]", items.iter().map(self::value).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
             if map.contains_key(SecretRef::MARK) {
@@ -71,6 +71,11 @@ pub fn value(value: &Value) -> String {
             format!("{{ {} }}", entries.join(", "))
         }
     }
+}
+
+/// Text as it may be shown.
+pub fn visible_text(text: &str) -> String {
+    text.chars().map(visible).collect()
 }
 
 /// Text from hosts must not steer the terminal.

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::iis_application::{application, folder_claim, sites};
-use super::left_behind::left_behind;
 use super::release_folder::{WEB_CONFIG, is_digest, tree_digest};
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
 use crate::hostcall::answer::RunState;
@@ -79,9 +78,12 @@ pub struct ReleaseState {
     /// The live release, or the folder where it is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// What stays behind in the folder that the application leaves, where that is none of farmhand's.
+    /// The files that stay behind in the folder that the application leaves, where that is none of farmhand's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_behind: Option<String>,
+    pub left_behind: Option<Vec<String>>,
+    /// The settings in that folder's web.config that are others than the release's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_settings: Option<Vec<String>>,
     /// Whether the live folder is as it was delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<String>,
@@ -93,17 +95,14 @@ pub struct ReleaseState {
     pub answer: Option<String>,
 }
 
-const NOTHING: &str = "nothing";
+/// Stands for a release that has no name here, since secrets in it cannot be had.
+const ONE_OF_OURS: &str = "a release of farmhand";
 const AS_DELIVERED: &str = "as delivered";
-const ANSWERS: &str = "below 500";
-const OFFLINE: &str = "offline (503)";
 
 /// The file that takes an application offline for as long as it is there (ASP.NET, ASP.NET Core Module).
 const APP_OFFLINE: &str = "app_offline.htm";
 /// What is in it.
 const OFFLINE_PAGE: &str = include_str!("../../templates/app_offline.htm");
-/// What tells it from other answers with 503.
-const OFFLINE_MARK: &str = "<!-- farmhand: the application is offline on purpose -->";
 
 impl AppRelease {
     /// The folder with the application's releases.
@@ -113,21 +112,21 @@ impl AppRelease {
         format!("{root}\\releases\\{}{below}", self.site)
     }
 
-    fn folder(&self, release: &Release) -> String {
+    pub(super) fn folder(&self, release: &Release) -> String {
         format!("{}\\{}", self.base(), release.digest())
     }
 
-    fn live(&self, file: &str) -> FileAt {
+    pub(super) fn live(&self, file: &str) -> FileAt {
         FileAt::App { site: self.site.clone(), path: self.path.as_str().to_owned(), file: file.to_owned() }
     }
 
     /// What is looked at below the live folder by name and length. Configuration is compared byte by byte instead.
-    fn tree(&self) -> FileWant {
+    pub(super) fn tree(&self) -> FileWant {
         FileWant::Tree { except: self.writable.iter().cloned().chain([WEB_CONFIG.to_owned()]).collect() }
     }
 
     /// The path that a GET asks for.
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         if self.path.is_root() { "/".to_owned() } else { format!("{}/", self.path.as_str()) }
     }
 
@@ -135,18 +134,8 @@ impl AppRelease {
         self.prove != Some(false)
     }
 
-    fn is_offline(&self) -> bool {
+    pub(super) fn is_offline(&self) -> bool {
         self.offline == Some(true)
-    }
-
-    /// What the application answers, in few words.
-    fn answer(&self, found: &Found) -> String {
-        match found.reply(&self.site, &self.url()) {
-            Some(reply) if reply.status == 503 && reply.body.contains(OFFLINE_MARK) => OFFLINE.to_owned(),
-            Some(reply) if self.is_offline() || reply.status >= 500 => format!("status {}", reply.status),
-            Some(_) => ANSWERS.to_owned(),
-            None => "none".to_owned(),
-        }
     }
 
     fn virtual_directory(&self) -> ElementPath {
@@ -158,17 +147,22 @@ impl AppRelease {
         let mut wrong = Vec::new();
         let config = found.file(&self.live(WEB_CONFIG), &FileWant::Mac)?;
         let wanted = found.macs().files.get(&(release.digest().to_string(), WEB_CONFIG.to_owned()));
-        if config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
+        let compared = release.is_named() || wanted.is_some();
+        if compared && config.as_ref().and_then(|file| file.mac.as_ref()) != wanted {
             wrong.push("web.config was edited");
         }
         let tree = found.file(&self.live(""), &self.tree())?.and_then(|folder| folder.tree);
         if tree.map(|tree| tree.digest) != Some(tree_digest(release, &self.writable)) {
-            wrong.push("files were added, removed or replaced");
+            wrong.push(if release.is_named() {
+                "files were added, removed or replaced"
+            } else {
+                "its files are not those of the package"
+            });
         }
         Ok(if wrong.is_empty() { AS_DELIVERED.to_owned() } else { wrong.join("; ") })
     }
 
-    /// Releases that are on the host, without the wanted one; the live one, to which one goes back, comes first.
+    /// Releases that are on the host, without the wanted one: the live one first, to which one goes back, then the newest.
     fn others(&self, release: &Release, found: &Found, live: &str) -> Vec<String> {
         let names = found.file(&FileAt::Path(self.base()), &FileWant::Names).ok().flatten();
         let names = names.and_then(|folder| folder.names).unwrap_or_default();
@@ -197,11 +191,11 @@ impl AppRelease {
 }
 
 /// The folder that an application's files are in.
-fn live_folder(application: &Element) -> &str {
+pub(super) fn live_folder(application: &Element) -> &str {
     application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default()
 }
 
-fn folder_name(path: &str) -> &str {
+pub(super) fn folder_name(path: &str) -> &str {
     path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
@@ -250,11 +244,13 @@ impl Resource for AppRelease {
 
     fn deliver(&mut self, release: &Arc<Release>) {
         self.state = ReleaseState {
-            release: Some(release.digest().to_string()),
-            left_behind: Some(NOTHING.to_owned()),
+            release: Some(if release.is_named() { release.digest().to_string() } else { ONE_OF_OURS.to_owned() }),
+            left_behind: Some(Vec::new()),
+            left_settings: Some(Vec::new()),
             files: Some(AS_DELIVERED.to_owned()),
-            rights: Some(AS_DELIVERED.to_owned()),
-            answer: self.proves().then(|| if self.is_offline() { OFFLINE } else { ANSWERS }.to_owned()),
+            // Whose folder that is cannot be told without a name.
+            rights: release.is_named().then(|| AS_DELIVERED.to_owned()),
+            answer: self.proves().then(|| self.wanted_answer().to_owned()),
         };
         self.delivery = Some(Arc::clone(release));
     }
@@ -265,12 +261,17 @@ impl Resource for AppRelease {
         let Some(release) = &self.delivery else { return };
         reads.ask(Read::Files { at: self.live(""), want: self.tree() });
         reads.ask(Read::Files { at: self.live(WEB_CONFIG), want: FileWant::Mac });
-        reads.ask(Read::Files { at: self.live(""), want: FileWant::Names });
         reads.ask(Read::Files { at: FileAt::Path(self.base()), want: FileWant::Names });
-        reads.ask(Read::Acl { path: self.folder(release) });
+        if release.is_named() {
+            reads.ask(Read::Acl { path: self.folder(release) });
+        }
         if self.proves() {
             reads.ask(Read::Http { verb: HttpVerb::Get, at: HttpAt::Site(self.site.clone()), path: self.url() });
         }
+    }
+
+    fn reads_further(&self, found: &Found, reads: &mut Reads) {
+        self.read_what_is_left(found, reads);
     }
 
     fn conflicts(&self, found: &Found, problems: &mut Problems) {
@@ -290,25 +291,19 @@ impl Resource for AppRelease {
             return Ok(None);
         };
         let live = live_folder(application);
-        let wanted = WindowsPath::try_from(self.folder(release)).map(|it| it.in_own_words(live));
-        let is_live = wanted.is_ok_and(|it| it.as_str() == self.folder(release));
+        let is_live = self.is_at(live, release);
         let name = folder_name(live);
         actual.state.release = Some(match is_live {
-            true => release.digest().to_string(),
+            true => self.state.release.clone().unwrap_or_default(),
             // The same release below another root has the same name.
             false if is_digest(name) && name != release.digest().as_str() => name.to_owned(),
             false => live.to_owned(),
         });
-        if !is_live && !is_digest(name) {
-            actual.state.left_behind = match found.file(&self.live(""), &FileWant::Names) {
-                Ok(folder) => left_behind(&folder.and_then(|it| it.names).unwrap_or_default(), release),
-                // It is left all the same, so that this stands in nobody's way.
-                Err(refusal) => Some(format!("cannot be told: {}", refusal.text)),
-            }
-            .or(actual.state.left_behind);
-        }
+        self.tell_what_is_left(found, release, &mut actual.state);
         if is_live {
             actual.state.files = Some(self.files(release, found)?);
+        }
+        if is_live && release.is_named() {
             let pool = application.text("applicationPool").unwrap_or_default();
             actual.state.rights = Some(match found.acl(&self.folder(release))? {
                 Some(acl) if app_rights::are(&acl, pool) => AS_DELIVERED.to_owned(),
@@ -364,12 +359,24 @@ impl Resource for AppRelease {
         if running && touched { Disturbance::Recycles } else { Disturbance::None }
     }
 
-    fn symptoms(&self, found: &Found) -> Vec<String> {
-        let wrong = |status: u16| if self.is_offline() { status != 503 } else { status >= 500 };
-        let reply = found.reply(&self.site, &self.url()).filter(|reply| wrong(reply.status));
-        reply
-            .map(|reply| format!("the application answers {} to a GET of {}", reply.status, self.url()))
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        self.nameless(found)
+    }
+
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
+        let leaves = changes.touch("left_behind") || changes.touch("left_settings");
+        let folder = self.taken_over(found).filter(|_| leaves);
+        folder
+            .map(|folder| format!("{folder} is none of farmhand's: it is left as it is and stays on the disk"))
             .into_iter()
             .collect()
+    }
+
+    fn symptoms(&self, found: &Found) -> Vec<String> {
+        self.wrong_reply(found).map(|reply| self.reply_in_words(&reply)).into_iter().collect()
+    }
+
+    fn is_lasting(&self, found: &Found) -> bool {
+        self.is_lasting_answer(found)
     }
 }

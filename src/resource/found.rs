@@ -31,6 +31,8 @@ pub enum Verdict {
     Absent,
     /// The host itself cannot decrypt it.
     Unreadable,
+    /// There is one, and the desired one cannot be had here.
+    NotCompared,
 }
 
 impl<'a> Found<'a> {
@@ -137,16 +139,22 @@ impl<'a> Found<'a> {
     /// # Errors
     /// When the server refused to say.
     pub fn sql<T: DeserializeOwned>(&self, database: &str, query: Query) -> Result<Option<Vec<T>>, Refusal> {
-        let asked = |read: &Read| matches!(read, Read::Sql { database: of, query: text, .. } if of == database && text == query.text);
-        let rows: SqlRows = match self.answer("sql", asked) {
-            Ok(Some(rows)) => rows,
-            Ok(None) => return Ok(None),
-            Err(refusal) if refusal.is_no_database() => return Ok(None),
-            Err(refusal) => return Err(refusal),
-        };
+        let Some(rows) = self.sql_text(database, query.text)? else { return Ok(None) };
         let row = |row| serde_json::from_value(serde_json::Value::Object(row));
         let rows: Result<Vec<T>, _> = rows.into_objects().map(row).collect();
         rows.map(Some).map_err(|error| misanswered(query.name, &error.to_string()))
+    }
+
+    /// What it answered to a question of the playbook's own; `None` where there is no such database.
+    ///
+    /// # Errors
+    /// When the server refused to say.
+    pub fn sql_text(&self, database: &str, query: &str) -> Result<Option<SqlRows>, Refusal> {
+        let asked = |read: &Read| matches!(read, Read::Sql { database: of, query: text, .. } if of == database && text == query);
+        match self.answer("sql", asked) {
+            Err(refusal) if refusal.is_no_database() => Ok(None),
+            answer => answer,
+        }
     }
 
     /// What a site answered to a GET of a path; `None` where nobody did.
@@ -172,6 +180,7 @@ impl<'a> Found<'a> {
             Content::Unreadable {} => Verdict::Unreadable,
             Content::Mac(mac) => match self.macs.secrets.get(&(desired.clone(), part, form)) {
                 Some(wanted) if wanted == mac => Verdict::Equal,
+                None if self.macs.closed.contains_key(desired) => Verdict::NotCompared,
                 _ => Verdict::Differs,
             },
             // The agent withholds secret attributes; one that comes in clear is not trusted to be the right one.
@@ -182,7 +191,8 @@ impl<'a> Found<'a> {
     /// A secret attribute in the desired value's own words.
     pub fn secret(&self, content: &Content, desired: &SecretRef, form: MacForm) -> Option<Secret> {
         match self.verdict(content, desired, form) {
-            Verdict::Equal => Some(Secret::Named(desired.clone())),
+            // What is not compared is no difference; it is counted apart.
+            Verdict::Equal | Verdict::NotCompared => Some(Secret::Named(desired.clone())),
             Verdict::Differs => Some(Secret::Differs),
             Verdict::Absent => None,
             Verdict::Unreadable => Some(Secret::Unreadable),

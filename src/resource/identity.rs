@@ -9,7 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::Found;
-use crate::hostcall::{Content, Edit, Element, ElementPath, MacForm, Text};
+use crate::hostcall::{Content, Edit, Element, ElementPath, MacForm, Text, Write};
 use crate::value::{AccountName, Secret, iis_enum};
 
 iis_enum! {
@@ -82,16 +82,7 @@ impl Identity {
             let user = AccountName::try_from(name.to_owned()).ok()?;
             return Some(Identity::User(User { user, password: None }));
         };
-        let canonical = found.account_name(desired.user.as_str());
-        let user = desired.user.in_own_words(name, canonical.as_deref());
-        let password = match &desired.password {
-            Some(Secret::Named(reference)) => found.secret(password, reference, MacForm::Exact),
-            // A managed account whose pool still has a password stored runs on that password, not on the domain's.
-            Some(_) if !matches!(password, Content::Empty {}) => Some(Secret::Differs),
-            Some(_) => Some(Secret::None),
-            None => None,
-        };
-        Some(Identity::User(User { user, password }))
+        Some(Identity::User(desired.in_own_words(name, password, found)))
     }
 
     /// The edits that set identity type, user and password together; what the new identity does not need is cleared.
@@ -106,14 +97,43 @@ impl Identity {
                 clear("password"),
             ],
             Identity::User(user) => {
-                let password = match user.password.as_ref().and_then(Secret::reference) {
-                    Some(reference) => set("password", Text::Secret(reference.clone())),
-                    None => clear("password"),
-                };
-                let name = set("userName", Text::Plain(user.user.as_str().to_owned()));
-                vec![set("identityType", Text::Plain("SpecificUser".to_owned())), name, password]
+                let kind = set("identityType", Text::Plain("SpecificUser".to_owned()));
+                std::iter::once(kind).chain(user.edits(&at)).collect()
             }
         }
+    }
+}
+
+impl User {
+    /// What an element has as `userName` and `password`, in this user's own words.
+    pub fn in_own_words(&self, name: &str, password: &Content, found: &Found) -> User {
+        let canonical = found.account_name(self.user.as_str());
+        let user = self.user.in_own_words(name, canonical.as_deref());
+        let password = match &self.password {
+            Some(Secret::Named(reference)) => found.secret(password, reference, MacForm::Exact),
+            // A managed account whose pool still has a password stored runs on that password, not on the domain's.
+            Some(_) if !matches!(password, Content::Empty {}) => Some(Secret::Differs),
+            Some(_) => Some(Secret::None),
+            None => None,
+        };
+        User { user, password }
+    }
+
+    /// The edits that set `userName` and `password` of an element together.
+    pub fn edits(&self, at: &ElementPath) -> [Edit; 2] {
+        let set = |attribute: &str, value: Text| Edit::Set { at: at.clone(), attribute: attribute.to_owned(), value };
+        let password = match self.password.as_ref().and_then(Secret::reference) {
+            Some(reference) => set("password", Text::Secret(reference.clone())),
+            None => Edit::Clear { at: at.clone(), attribute: "password".to_owned() },
+        };
+        [set("userName", Text::Plain(self.user.as_str().to_owned())), password]
+    }
+
+    /// The call that tries the password before anything is configured with it.
+    pub fn test_logon(&self) -> Option<Write> {
+        let reference = self.password.as_ref().and_then(Secret::reference)?;
+        let (account, password) = (self.user.as_str().to_owned(), Text::Secret(reference.clone()));
+        Some(Write::TestLogon { account, password })
     }
 }
 

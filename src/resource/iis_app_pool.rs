@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::identity::Identity;
+use super::identity::{Identity, User};
 use super::mirror::{self, mirrored};
 use super::pool_values::{
     CpuAction, IdleTimeoutAction, LoadBalancerCapabilities, LogonType, NumaAffinity, NumaAssignment, PipelineMode,
@@ -13,7 +13,7 @@ use super::pool_values::{
 };
 use super::{Disturbance, Found, Phase, Problems, Reads, Resource, Writes, was};
 use crate::hostcall::answer::RunState;
-use crate::hostcall::{Control, ControlTarget, Edit, Element, ElementPath, Expected, Refusal, Text, Token, Write};
+use crate::hostcall::{Control, ControlTarget, Edit, Element, ElementPath, Expected, Refusal, Text, Token};
 use crate::value::{Changes, Flags, Secret, TimeOfDay, TimeSpan};
 
 mirrored! {
@@ -168,7 +168,7 @@ impl IisAppPool {
         ElementPath::section(SECTION).item([("name", &self.name)])
     }
 
-    fn user(&self) -> Option<&super::identity::User> {
+    fn user(&self) -> Option<&User> {
         self.identity.as_ref().and_then(Identity::user)
     }
 
@@ -332,11 +332,8 @@ impl Resource for IisAppPool {
             edits.insert(0, Edit::Add { at: ElementPath::section(SECTION), element: "add".to_owned(), attributes });
             vec![Expected { at, token: Token::absent() }]
         };
-        if let Some(user) = self.user().filter(|_| changes.touch("identity"))
-            && let Some(reference) = user.password.as_ref().and_then(Secret::reference)
-        {
-            let (account, password) = (user.user.as_str().to_owned(), Text::Secret(reference.clone()));
-            writes.add(Phase::Logon, Write::TestLogon { account, password });
+        if let Some(test) = self.user().filter(|_| changes.touch("identity")).and_then(User::test_logon) {
+            writes.add(Phase::Logon, test);
         }
         let touches_worker = !edits.is_empty();
         writes.edit(expect, edits);

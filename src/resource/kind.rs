@@ -21,6 +21,8 @@ pub struct Kind {
     pub example: &'static str,
     /// What comes after waits for, where a stage ends with it.
     pub barrier: Option<&'static str>,
+    /// See [`Resource::OPAQUE`].
+    pub opaque: bool,
     read: fn(&Value) -> Result<Box<dyn Instance>, Misread>,
     schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -28,7 +30,14 @@ pub struct Kind {
 impl Kind {
     /// Erases the type of a kind.
     pub const fn of<R: Resource>() -> Kind {
-        Kind { name: R::KIND, example: R::EXAMPLE, barrier: R::BARRIER, read: read::<R>, schema: schema::<R> }
+        Kind {
+            name: R::KIND,
+            example: R::EXAMPLE,
+            barrier: R::BARRIER,
+            opaque: R::OPAQUE,
+            read: read::<R>,
+            schema: schema::<R>,
+        }
     }
 
     /// Reads the properties of a step.
@@ -84,6 +93,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn delivered(&self, release: &Arc<Release>) -> Box<dyn Instance>;
     /// See [`Resource::reads`].
     fn reads(&self, reads: &mut Reads);
+    /// See [`Resource::reads_further`].
+    fn reads_further(&self, found: &Found, reads: &mut Reads);
     /// See [`Resource::conflicts`].
     fn conflicts(&self, found: &Found, problems: &mut Problems);
     /// The actual state, serialised; `None` when the object is not there.
@@ -95,10 +106,14 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
-    /// See [`Resource::notes`].
-    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String>;
+    /// See [`Resource::not_compared`].
+    fn not_compared(&self, found: &Found) -> Vec<String>;
+    /// See [`Resource::remarks`].
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
     /// See [`Resource::symptoms`].
     fn symptoms(&self, found: &Found) -> Vec<String>;
+    /// See [`Resource::is_lasting`].
+    fn is_lasting(&self, found: &Found) -> bool;
 }
 
 /// The erased form of a resource.
@@ -157,6 +172,10 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.reads(reads);
     }
 
+    fn reads_further(&self, found: &Found, reads: &mut Reads) {
+        self.0.reads_further(found, reads);
+    }
+
     fn conflicts(&self, found: &Found, problems: &mut Problems) {
         self.0.conflicts(found, problems);
     }
@@ -173,12 +192,20 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.disturbs(found, changes)
     }
 
-    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String> {
-        self.0.notes(found, changes)
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        self.0.not_compared(found)
+    }
+
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
+        self.0.remarks(found, changes)
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {
         self.0.symptoms(found)
+    }
+
+    fn is_lasting(&self, found: &Found) -> bool {
+        self.0.is_lasting(found)
     }
 }
 

@@ -3,14 +3,17 @@
 //! A kind says what to look at, tells what was found in the desired value's own words, and says what to change.
 //! It compares nothing, contacts nothing and cannot fail.
 
+mod app_answer;
 mod app_rights;
 mod binding;
 mod certificate;
 mod config_edits;
 mod found;
 mod identity;
+mod iis_error;
 mod kind;
 mod left_behind;
+mod left_settings;
 mod mirror;
 mod pool_values;
 mod reads;
@@ -19,6 +22,7 @@ mod secret_macs;
 mod section_path;
 mod setting;
 pub mod sql;
+mod take_over;
 mod was;
 mod writes;
 
@@ -29,7 +33,7 @@ use serde::de::DeserializeOwned;
 pub use found::{Found, Verdict};
 pub use kind::{Instance, Kind, Misread};
 pub use reads::Reads;
-pub use secret_macs::SecretMacs;
+pub use secret_macs::{SecretMacs, SettingMac};
 pub use writes::{Phase, Writes};
 
 use std::sync::Arc;
@@ -52,6 +56,10 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What comes after waits for, where a stage ends with this resource: `features`. It is planned from what the
     /// resource leaves behind.
     const BARRIER: Option<&'static str> = None;
+
+    /// Whether what it does is known to nobody but its author. `plan` and `audit` leave such a step alone unless they are
+    /// told to run it, and a stage begins and ends with it.
+    const OPAQUE: bool = false;
 
     /// The object's name, for addresses: `web01/iis_app_pool/ChatPool`.
     fn name(&self) -> String;
@@ -99,6 +107,10 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What to look at. Sees no answers.
     fn reads(&self, reads: &mut Reads);
 
+    /// What to look at besides, once it is known what is there: what would be long, and is seldom needed. Of one play
+    /// and host it is asked in one batch more, and not at all where nobody asks.
+    fn reads_further(&self, _: &Found, _: &mut Reads) {}
+
     /// What cannot be on this host or beside what was found there: a plan error.
     fn conflicts(&self, _: &Found, _: &mut Problems) {}
 
@@ -114,14 +126,24 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
 
-    /// What an operator should know before agreeing to the changes, besides the changes themselves.
-    fn notes(&self, _: &Found, _: &Changes) -> Vec<String> {
+    /// What of it is not compared, in few words, beside properties whose secrets cannot be had.
+    fn not_compared(&self, _: &Found) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What a person should know before the changes are made, besides the changes: whole sentences without a full stop.
+    fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()
     }
 
     /// What the host itself says about why a change did not take, in plain words.
     fn symptoms(&self, _: &Found) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether what the host says is not healed by waiting.
+    fn is_lasting(&self, _: &Found) -> bool {
+        false
     }
 }
 
@@ -199,11 +221,13 @@ kinds! {
     iis_app_pool::IisAppPool,
     iis_application::IisApplication,
     iis_site::IisSite,
+    iis_virtual_directory::IisVirtualDirectory,
     machine_key::MachineKey,
     sql_database::SqlDatabase,
     sql_login::SqlLogin,
     sql_master_key::SqlMasterKey,
     sql_permission::SqlPermission,
+    sql_query::SqlQuery,
     sql_service_broker::SqlServiceBroker,
     sql_trace_flag::SqlTraceFlag,
     sql_user::SqlUser,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexSet;
 
 use super::sql::Query;
-use crate::hostcall::{ElementPath, MacForm, Read};
+use crate::hostcall::{Answer, ElementPath, MacForm, Read};
 
 /// Questions to one host. Those that Windows answers for many names at once are asked once for all names.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +58,23 @@ impl Reads {
         self.sql_with(database, query, BTreeMap::new());
     }
 
-    /// The same with parameters.
+    /// Asks it a question of the playbook's own.
+    pub fn sql_text(&mut self, database: &str, query: &str) {
+        let (database, query) = (database.to_owned(), query.to_owned());
+        self.others.insert(Read::Sql { instance: String::new(), database, query, arguments: BTreeMap::new() });
+    }
+
+    /// Asks one of its questions with parameters.
     pub fn sql_with(&mut self, database: &str, query: Query, arguments: BTreeMap<String, String>) {
         let (database, query) = (database.to_owned(), query.text.to_owned());
         self.others.insert(Read::Sql { instance: String::new(), database, query, arguments });
+    }
+
+    /// The questions that were not put already.
+    pub fn without(self, answered: &[(Read, Answer)]) -> Vec<Read> {
+        let mut reads = self.into_vec();
+        reads.retain(|read| *read != Read::HostFacts && !answered.iter().any(|(asked, _)| asked == read));
+        reads
     }
 
     /// The questions as one batch; the host's facts come first, always.

@@ -7,17 +7,33 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::hostcall::MacForm;
+use crate::release::SettingSection;
 use crate::value::{SecretPart, SecretRef};
 
 /// The MACs that the desired secrets would give under this run's nonce. Never recorded, never shown.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SecretMacs {
     /// The nonce's bytes.
     pub nonce: Vec<u8>,
+    /// The secrets that cannot be had here, each with the reason: what hosts have is not compared with them.
+    pub closed: BTreeMap<SecretRef, String>,
     /// By secret, part of it and form.
     pub secrets: BTreeMap<(SecretRef, SecretPart, MacForm), String>,
     /// Of files that releases hold, by the release's digest and the file's path in it.
     pub files: BTreeMap<(String, String), String>,
+    /// Of the settings that releases bring, by the release's digest; none of a release whose settings cannot be told.
+    pub settings: BTreeMap<String, Vec<SettingMac>>,
+}
+
+/// The MAC of a setting that a release brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingMac {
+    /// The section.
+    pub section: SettingSection,
+    /// The setting's name.
+    pub name: String,
+    /// The MAC of its value; `None` where the value is not to be had.
+    pub mac: Option<String>,
 }
 
 impl SecretMacs {

@@ -51,7 +51,7 @@ impl Setting {
                 // An attribute that hosts do not withhold may well be set to a secret.
                 let mac = macs.of_text(text, MacForm::Exact);
                 let same = macs.secrets.get(&(wanted.clone(), SecretPart::Whole, MacForm::Exact)) == Some(&mac);
-                if same { self.clone() } else { Setting::Secret(Secret::Differs) }
+                if same || macs.closed.contains_key(wanted) { self.clone() } else { Setting::Secret(Secret::Differs) }
             }
             (Setting::Secret(Secret::Named(wanted)), Some(content)) => {
                 found.secret(content, wanted, MacForm::Exact).map_or(Setting::Absent, Setting::Secret)

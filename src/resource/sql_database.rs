@@ -167,7 +167,7 @@ impl Resource for SqlDatabase {
         }
     }
 
-    fn notes(&self, found: &Found, changes: &Changes) -> Vec<String> {
+    fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
         match place(found, &self.name) {
             Ok(Place::Here(database)) if changes.touch("read_committed_snapshot") => {
                 sql::would_be_cut_off(&sql::sessions_in(found, &database), self.seconds())

@@ -43,7 +43,7 @@ pub struct KeyBackup {
     #[schemars(extend("writeOnly" = true))]
     pub password: Secret,
     /// What is backed up.
-    #[serde(skip_deserializing, default = "as_it_is")]
+    #[serde(default = "as_it_is")]
     #[schemars(skip)]
     pub of: String,
 }
@@ -71,7 +71,7 @@ impl SqlMasterKey {
     /// The name of the backup of a key as it is; the statement `backup_path.sql` makes the same one on the server.
     fn file(&self, backup: &KeyBackup, key: &Key) -> Option<String> {
         let (guid, modified) = (key.key_guid.as_ref()?, key.modify_date.as_ref()?);
-        let stamp: String = modified.chars().take(19).filter(|c| !"-:".contains(*c)).collect();
+        let stamp: String = modified.chars().filter(|c| !"-:".contains(*c)).collect();
         let path = format!("{}{guid}-{stamp}.dmk", self.prefix(backup));
         path.rsplit('\\').next().map(str::to_owned)
     }
@@ -124,6 +124,9 @@ impl Resource for SqlMasterKey {
         {
             let message = "the backup is sealed with the key's own password, so who has one has both";
             problems.add("backup.password", message, "another secret than the key's `password`");
+        }
+        if self.backup.as_ref().is_some_and(|backup| backup.of != AS_IT_IS) {
+            problems.add("backup.of", "a backup is always of the key as it is", "leave it out");
         }
     }
 
@@ -203,8 +206,38 @@ impl Resource for SqlMasterKey {
         Disturbance::None
     }
 
-    fn notes(&self, _: &Found, changes: &Changes) -> Vec<String> {
+    fn remarks(&self, _: &Found, changes: &Changes) -> Vec<String> {
         let copy = "copy the backup and both passwords to where this server's loss does not reach them".to_owned();
         if changes.touch("backup") { vec![copy] } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{SecretRef, Store};
+
+    #[test]
+    fn a_backup_is_named_for_the_key_and_its_last_change() {
+        let password = || Secret::Named(SecretRef { store: Store::Age, name: "k".to_owned(), fingerprint: None });
+        let folder = WindowsPath::try_from("E:\\keys\\".to_owned()).unwrap();
+        let backup = KeyBackup { folder, password: password(), of: as_it_is() };
+        let key = Key {
+            name: Key::MASTER.to_owned(),
+            key_guid: Some("0B1C".to_owned()),
+            create_date: None,
+            modify_date: Some("2026-11-21T18:16:14.123".to_owned()),
+        };
+        let check = |database: &str, expected: &str| {
+            let resource = SqlMasterKey {
+                database: database.to_owned(),
+                password: password(),
+                encrypted_by_service_key: None,
+                backup: None,
+            };
+            assert_eq!(resource.file(&backup, &key).unwrap(), expected);
+        };
+        check("Chat", "Chat-0B1C-20261121T181614.123.dmk");
+        check("a/b:c", "a_b_c-0B1C-20261121T181614.123.dmk");
     }
 }

@@ -145,7 +145,11 @@ impl SqlPermission {
 
     fn grant(&self, writes: &mut Writes, on: &Securable, permissions: Vec<&str>) {
         let (database, principal) = (&self.database, &self.principal);
-        let purpose = format!("let {principal} {} on {on} in the database {database}", permissions.join(", "));
+        let place = match on {
+            Securable::Database => String::new(),
+            on => format!("on {on} "),
+        };
+        let purpose = format!("grant {principal} {} {place}in the database {database}", permissions.join(", "));
         let both = [("permissions", SqlPart::Words(permissions)), ("principal", SqlPart::Name(principal))];
         let (template, on) = match on {
             Securable::Database => (sql::GRANT_ON_DATABASE, Vec::new()),
@@ -178,7 +182,11 @@ impl Resource for SqlPermission {
             let named = [&grant.schema, &grant.object, &grant.contract].into_iter().flatten().count();
             let at = format!("grants[{index}]");
             if named > 1 {
-                problems.add(&at, "permissions are on one thing", "one of schema, object and contract; a grant for each");
+                problems.add(
+                    &at,
+                    "permissions are on one thing",
+                    "one of schema, object and contract; a grant for each",
+                );
             }
             let word = |it: &String| !it.is_empty() && it.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
             if grant.permissions.is_empty() || !grant.permissions.iter().all(word) {

@@ -87,8 +87,15 @@ impl Resource for SqlServiceBroker {
             problems.add("enabled", message, help);
         } else if database.is_read_only {
             let message = format!("the database {} is read-only", self.database);
-            problems.add("enabled", message, format!("ALTER DATABASE [{}] SET READ_WRITE, then run again", self.database));
-        } else if self.enabled && self.new_broker != Some(true) && let Some(twin) = Self::twin(found, &database) {
+            problems.add(
+                "enabled",
+                message,
+                format!("ALTER DATABASE [{}] SET READ_WRITE, then run again", self.database),
+            );
+        } else if self.enabled
+            && self.new_broker != Some(true)
+            && let Some(twin) = Self::twin(found, &database)
+        {
             let message = format!(
                 "the databases {} and {twin} have the same broker identity, as a copy and its original have, and only one \
                  may have its broker on (9772)",
@@ -128,22 +135,104 @@ impl Resource for SqlServiceBroker {
         self.here(found).map_or(Disturbance::None, |database| sql::cuts_off(&sql::sessions_in(found, &database)))
     }
 
-    fn notes(&self, found: &Found, _: &Changes) -> Vec<String> {
+    fn remarks(&self, found: &Found, _: &Changes) -> Vec<String> {
         let Some(database) = self.here(found) else { return Vec::new() };
         let sessions = sql::sessions_in(found, &database);
-        let mut notes = sql::would_be_cut_off(&sessions, sql::seconds(self.rollback_after));
+        let mut remarks = sql::would_be_cut_off(&sessions, sql::seconds(self.rollback_after));
         if self.enabled {
             if let Some(twin) = Self::twin(found, &database) {
-                notes.push(format!("loses all conversations in the database, because {twin} has the same identity"));
+                remarks.push(format!("loses all conversations in the database, because {twin} has the same identity"));
             }
             let apps: BTreeSet<(&str, &str)> = sessions
                 .iter()
                 .filter_map(|session| Some((session.login_name.as_deref()?, session.host_name.as_deref()?)))
                 .collect();
-            notes.extend(apps.into_iter().map(|(login, host)| {
+            remarks.extend(apps.into_iter().map(|(login, host)| {
                 format!("recycle needed: pools that run as {login} on {host} notice the broker only when they start")
             }));
         }
-        notes
+        remarks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hostcall::{Answer, Read};
+    use crate::resource::SecretMacs;
+    use crate::resource::sql::canned::{databases, instance, rows};
+    use serde_json::json;
+
+    fn broker(new_broker: Option<bool>) -> SqlServiceBroker {
+        SqlServiceBroker { database: "Chat".to_owned(), enabled: true, rollback_after: None, new_broker }
+    }
+
+    fn sessions() -> (Read, Answer) {
+        let columns = ["session_id", "database_id", "login_name", "host_name", "program_name"];
+        rows(
+            MASTER,
+            sql::SESSIONS,
+            &columns,
+            json!([[61, 5, "CORP\\svc-chat", "WEB01", ".Net SqlClient Data Provider"]]),
+        )
+    }
+
+    fn problems(broker: &SqlServiceBroker, answers: &[(Read, Answer)]) -> Vec<String> {
+        let mut problems = Problems::default();
+        broker.conflicts(&Found::new(answers, &SecretMacs::default()), &mut problems);
+        problems.0.into_iter().map(|it| format!("{}: {}", it.property, it.message)).collect()
+    }
+
+    fn statement(broker: &SqlServiceBroker, answers: &[(Read, Answer)]) -> String {
+        let mut writes = Writes::default();
+        broker.writes(&Found::new(answers, &SecretMacs::default()), &Changes::default(), &mut writes);
+        serde_json::to_string(&writes.calls[0].1).unwrap()
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_before_anything_is_sent() {
+        let twins = [("Chat", false, "A"), ("ChatCopy", true, "A")];
+        let check = |broker: &SqlServiceBroker, databases: (Read, Answer), expected: &[&str]| {
+            let problems = problems(broker, &[instance(3), databases]);
+            assert_eq!(problems.len(), expected.len(), "{problems:?}");
+            assert!(problems.iter().zip(expected).all(|(it, part)| it.contains(part)), "{problems:?}");
+        };
+        check(&broker(None), databases(&twins, |_| {}), &["new_broker: the databases Chat and ChatCopy have the same"]);
+        check(&broker(Some(true)), databases(&twins, |_| {}), &[]);
+        let in_group =
+            |it: &mut serde_json::Map<String, serde_json::Value>| drop(it.insert("replica_id".into(), json!("R")));
+        check(&broker(None), databases(&[("Chat", false, "A")], in_group), &["(1468)"]);
+        let read_only =
+            |it: &mut serde_json::Map<String, serde_json::Value>| drop(it.insert("is_read_only".into(), json!(true)));
+        check(&broker(None), databases(&[("Chat", false, "A")], read_only), &["read-only"]);
+        check(&broker(None), databases(&[("Other", false, "A")], |_| {}), &["there is no database Chat"]);
+        check(&broker(None), databases(&[("Chat", true, "A")], in_group), &[]);
+    }
+
+    #[test]
+    fn only_a_twin_costs_the_identity() {
+        let lone = [instance(3), databases(&[("Chat", false, "A"), ("Other", true, "B")], |_| {})];
+        assert!(statement(&broker(Some(true)), &lone).contains("SET ENABLE_BROKER WITH ROLLBACK AFTER 30 SECONDS"));
+        let twin = [instance(3), databases(&[("Chat", false, "A"), ("Other", true, "A")], |_| {})];
+        assert!(statement(&broker(Some(true)), &twin).contains("SET NEW_BROKER"));
+    }
+
+    #[test]
+    fn whoever_is_in_the_database_is_named() {
+        let answers = [instance(3), databases(&[("Chat", false, "A")], |_| {}), sessions()];
+        let macs = SecretMacs::default();
+        let found = Found::new(&answers, &macs);
+        let remarks = broker(None).remarks(&found, &Changes::default());
+        assert_eq!(broker(None).disturbs(&found, &Changes::default()), Disturbance::Restarts);
+        assert!(remarks[0].contains("CORP\\svc-chat from WEB01"), "{remarks:?}");
+        assert!(remarks[1].starts_with("recycle needed: pools that run as CORP\\svc-chat on WEB01"), "{remarks:?}");
+    }
+
+    #[test]
+    fn azure_sql_database_is_refused_with_the_reason() {
+        let answers = [instance(5), databases(&[("Chat", false, "A")], |_| {})];
+        let macs = SecretMacs::default();
+        let refusal = broker(None).seen(&Found::new(&answers, &macs)).unwrap_err();
+        assert!(refusal.text.contains("Azure SQL Database"), "{}", refusal.text);
     }
 }

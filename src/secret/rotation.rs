@@ -5,7 +5,7 @@ use super::file::Overwrite;
 use super::history::History;
 use super::recipe::{Recipe, is_machine_key};
 use super::stores::{Stores, check_name, fingerprint};
-use crate::value::{Fingerprint, MachineKey, PublishedKeys, SecretRef};
+use crate::value::{Fingerprint, MachineKey, PublishedKeys, SecretRef, Store};
 
 /// A secret that is kept here, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,9 +67,12 @@ impl Stores {
         self.keep(name, &back, Overwrite::Always).map(drop)
     }
 
-    /// Whether a secret of this name is kept here; in the lab, whether its value was made up already.
+    /// Whether a secret of this name is kept here, be it for others; in the lab, whether its value was made up already.
     pub fn keeps(&self, name: &str) -> bool {
-        self.history(name).is_ok()
+        if self.is_lab() {
+            return self.history(name).is_ok();
+        }
+        self.exists(&SecretRef { store: Store::Age, name: name.to_owned(), fingerprint: None })
     }
 
     /// What is known of a secret that is kept here, its value left out.

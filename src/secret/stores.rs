@@ -66,6 +66,11 @@ impl Stores {
         }
     }
 
+    /// Whether these are the lab's own.
+    pub(super) fn is_lab(&self) -> bool {
+        self.lab
+    }
+
     /// Whether a secret is asked for only when it is needed, so that nobody knows before whether it is there.
     pub fn asked_when_needed(&self, reference: &SecretRef) -> bool {
         !self.lab && reference.store == Store::Exec

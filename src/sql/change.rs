@@ -6,6 +6,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::link::{Fault, Link, Statement};
+use super::observe::Questions;
 use super::{SqlError, observe};
 use crate::agent::framing::Resolver;
 use crate::hostcall::{Answer, Outcome, Read, Refusal, RefusalCode, SqlDone, SqlFind, SqlRows, Text, Write};
@@ -48,7 +49,7 @@ pub(super) async fn change(
         going = matches!(outcome, Outcome::Done(_));
         outcomes.push(outcome);
     }
-    match (observe::observe(link, then).await, told) {
+    match (observe::observe(link, then, Questions::Any).await, told) {
         (Ok(answers), _) => Ok((outcomes, answers)),
         (Err(error), None) => Err(error),
         (Err(error), Some(purpose)) => Err(unknown(link, purpose, error.to_string())),

@@ -21,6 +21,7 @@ use crate::hostcall::{Answer, Outcome, Read, Write};
 use crate::transport::Traffic;
 use crate::value::SecretValue;
 use link::Link;
+use observe::Questions;
 
 /// SQL Server's TCP port where nothing else is said.
 pub const PORT: u16 = 1433;
@@ -93,7 +94,7 @@ impl TdsReader {
     ///
     /// Those of [`SqlError`] but `Unknown`: looking changes nothing.
     pub async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, SqlError> {
-        observe::observe(&mut self.0, reads).await
+        observe::observe(&mut self.0, reads, Questions::Shipped).await
     }
 
     /// What has passed so far.
@@ -122,7 +123,7 @@ impl TdsWriter {
     ///
     /// Those of [`SqlError`] but `Unknown`: looking changes nothing.
     pub async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, SqlError> {
-        observe::observe(&mut self.0, reads).await
+        observe::observe(&mut self.0, reads, Questions::Any).await
     }
 
     /// Carries out writes in order, a batch each, until one is not done, then asks the reads.

@@ -24,19 +24,33 @@ struct Asked<'a> {
     statement: Statement<'a>,
 }
 
+/// Which questions are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Questions {
+    /// Those that farmhand ships: they change nothing.
+    Shipped,
+    /// A playbook's own too, of which nobody knows what they do.
+    Any,
+}
+
 /// Asks everything; one answer a read, in order.
-pub(super) async fn observe(link: &mut Link, reads: &[Read]) -> Result<Vec<Answer>, SqlError> {
+pub(super) async fn observe(link: &mut Link, reads: &[Read], allowed: Questions) -> Result<Vec<Answer>, SqlError> {
     let mut answers: Vec<Answer> = vec![Answer::Absent {}; reads.len()];
     let mut databases: IndexMap<&str, (Vec<Asked>, Vec<Asked>)> = IndexMap::new();
     for (index, read) in reads.iter().enumerate() {
         match read {
-            Read::Sql { database, query, arguments, .. } if QUERIES.iter().any(|it| it.text == query) => {
+            Read::Sql { database, query, arguments, .. }
+                if allowed == Questions::Any || QUERIES.iter().any(|it| it.text == query) =>
+            {
                 let arguments = arguments.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
                 let (plain, with) = databases.entry(database).or_default();
                 let asked = Asked { index, statement: Statement { text: query, arguments } };
                 if asked.statement.arguments.is_empty() { plain.push(asked) } else { with.push(asked) }
             }
-            Read::Sql { .. } => answers[index] = refused(RefusalCode::Invalid, "farmhand asks no such question"),
+            Read::Sql { .. } => {
+                answers[index] =
+                    refused(RefusalCode::Invalid, "a session that changes nothing asks no question of a playbook's own")
+            }
             other => {
                 let text = format!("SQL Server over TDS has no answer to `{}`", other.name());
                 answers[index] = refused(RefusalCode::Unsupported, &text);

@@ -27,6 +27,13 @@ pub enum Store {
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
 
+impl Fingerprint {
+    /// What stands for the fingerprint of a value that cannot be had here. No value has it.
+    pub fn unknown() -> Fingerprint {
+        Fingerprint("unknown".to_owned())
+    }
+}
+
 /// A secret's name: all that playbooks, kinds, plans and journals ever hold of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

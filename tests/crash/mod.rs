@@ -188,7 +188,7 @@ fn changing_batches(log: &Path) -> usize {
     let text = fs::read_to_string(log).unwrap();
     let batches = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let changes = |batch: &serde_json::Value| {
-        let pieces = batch["calls"].as_array().unwrap().iter().all(|call| call == "put_file");
+        let pieces = batch["calls"].as_array().unwrap().iter().all(|call| call == "put_file" || call == "marker");
         batch["writes"].as_u64().unwrap() > 0 && !pieces
     };
     batches.filter(changes).count()

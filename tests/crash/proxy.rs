@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -48,8 +48,8 @@ impl Kill {
             Passed::Half => length / 2,
             Passed::All => length,
         });
-        let killed = Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
-        assert!(killed.success(), "the program was gone before it was killed");
+        // After its last message the program may be gone before it can be killed; it then ends well, and is not counted.
+        Command::new("kill").args(["-9", &process.to_string()]).stderr(Stdio::null()).status().unwrap();
         false
     }
 }

@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 use memory::Memory;
 
 /// The value of every secret here is its name with this in front, but for machine keys.
-pub const SECRET: &str = "value-of-";
+pub const SECRET: &str = "Value-1-of-";
 
 /// A farm of lab hosts in a temporary folder.
 pub struct Farm {
@@ -149,7 +149,7 @@ pub fn step(kind: &'static Kind, properties: &Value) -> Result<StepWork, String>
         Some(release) => resource.delivered(&release),
         None => resource,
     };
-    Ok(StepWork { kind, resource: Arc::from(resource), place: "site.yml:1".to_owned() })
+    Ok(StepWork { kind, resource: Arc::from(resource), place: "site.yml:1".to_owned(), left_alone: false })
 }
 
 struct InProcess {

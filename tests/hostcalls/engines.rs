@@ -163,7 +163,9 @@ fn beyond_stand_ins(call: &Call) -> bool {
     match call {
         Call::Ask(Read::IisConfig { at, .. }) => at.app.is_some(),
         Call::Ask(Read::Http { at, .. }) => matches!(at, HttpAt::Site(_)),
-        Call::Ask(Read::Files { want, .. }) => matches!(want, FileWant::Tree { .. } | FileWant::Names),
+        Call::Ask(Read::Files { want, .. }) => {
+            matches!(want, FileWant::Tree { .. } | FileWant::Names | FileWant::Listing { .. })
+        }
         Call::Tell(Write::PutTree { files, .. }) => files.is_some(),
         Call::Tell(Write::IisCommit { file, .. }) => matches!(file, ConfigFile::WebConfig { .. }),
         _ => false,

@@ -26,23 +26,28 @@ pub struct Args {
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<(), Failure> {
     let stores = args.folder.stores(against);
     let name = &args.name;
+    let lab = against.option();
     let recipe = if args.back {
         stores.rotate_back(name).map_err(Failure::work)?;
         ui.text(&format!("{name} has its previous value again\n"));
         kind(&stores, name)
     } else {
         let recipe = stores.rotate(name).map_err(Failure::work)?;
-        ui.text(&format!("{name} is rotated: {recipe}\nback: farmhand secret rotate {name} --back\n"));
+        let folder = args.folder.option();
+        ui.text(&format!("{name} is rotated: {recipe}\nback: farmhand {lab}secret rotate {name}{folder} --back\n"));
         Some(recipe)
     };
-    ui.text(match recipe {
+    let next = match recipe {
         Some(Recipe::MachineKey) => {
-            "next: farmhand apply PLAYBOOK, which makes a release with it; whoever is signed in has to sign in again\n"
+            format!(
+                "farmhand {lab}apply PLAYBOOK, which makes a release with it; whoever is signed in has to sign in again"
+            )
         }
-        _ => {
-            "next: make it known where it is checked, for farmhand changes no account's password; then: farmhand apply PLAYBOOK\n"
-        }
-    });
+        _ => format!(
+            "make it known where it is checked, for farmhand changes no account's password; then: farmhand {lab}apply PLAYBOOK"
+        ),
+    };
+    ui.text(&format!("next: {next}\n"));
     ui.value(&json!({ "rotated": name, "back": args.back }));
     Ok(())
 }

@@ -143,8 +143,14 @@ fn from_site(was: &Was, runtime: &mut Runtime, files: &Files, site: &Site, reque
         return page(503, "Service Unavailable");
     }
     let root = application.file(&application.path).and_then(|path| drive::locate(host, &path).ok());
-    if !root.as_ref().is_some_and(|root| root.is_dir()) || !files.is_configured(site, &path) {
-        return page(500, "HTTP Error 500.19 - Internal Server Error");
+    let trouble = match &root {
+        Some(root) if root.is_dir() => files.trouble(site, &path),
+        _ => application
+            .file(&application.path)
+            .map(|folder| Trouble::new(0x8007_0003, "Cannot read configuration file", &folder)),
+    };
+    if let Some(trouble) = trouble {
+        return trouble.page(was.iis);
     }
     // ASP.NET takes an application with this file off line.
     if let Some(offline) = root.map(|root| root.join("app_offline.htm")).filter(|file| file.is_file()) {
@@ -168,20 +174,66 @@ fn from_site(was: &Was, runtime: &mut Runtime, files: &Files, site: &Site, reque
 }
 
 impl Files<'_> {
-    /// Whether IIS takes the web.config files on the way to a path: XML, without a section that the server has locked.
-    fn is_configured(&self, site: &Site, path: &str) -> bool {
-        app_config::prefixes(path).iter().all(|path| {
-            let folder = site.application(path).and_then(|application| application.file(path));
-            let Some(Ok(folder)) = folder.map(|folder| drive::locate(self.host, &folder)) else { return true };
-            match fs::read(folder.join("web.config")).map(|bytes| Document::parse(&bytes)) {
-                Ok(Ok(document)) => Section::all().iter().all(|section| {
-                    layout::find(&document, &section.path, None).is_none()
-                        || !app_config::is_locked(self.app_host, section)
-                }),
-                Ok(Err(_)) => false,
-                Err(_) => true,
+    /// Why IIS does not take the web.config files on the way to a path: no XML, or a section that the server has locked.
+    fn trouble(&self, site: &Site, path: &str) -> Option<Trouble> {
+        app_config::prefixes(path).iter().find_map(|path| {
+            let folder = site.application(path).and_then(|application| application.file(path))?;
+            let bytes = fs::read(drive::locate(self.host, &folder).ok()?.join("web.config")).ok()?;
+            let locked = |document: &Document, section: &Section| {
+                layout::find(document, &section.path, None).is_some() && app_config::is_locked(self.app_host, section)
+            };
+            match Document::parse(&bytes) {
+                Err(_) => Some(Trouble::new(0x8007_000D, "Configuration file is not well-formed XML", &folder)),
+                Ok(document) if Section::all().iter().any(|section| locked(&document, section)) => {
+                    Some(Trouble::new(0x8007_0021, LOCKED, &folder))
+                }
+                Ok(_) => None,
             }
         })
+    }
+}
+
+/// What IIS says of a locked section.
+const LOCKED: &str = "This configuration section cannot be used at this path. This happens when the section is locked \
+    at a parent level. Locking is either by default (overrideModeDefault=\"Deny\"), or set explicitly by a location tag \
+    with overrideMode=\"Deny\" or the legacy allowOverride=\"false\".";
+
+/// How many characters of style IIS has on its detailed page, before anything is said.
+const STYLE_CHARS: usize = 2600;
+
+/// Why IIS answers 500.19.
+struct Trouble {
+    code: u32,
+    problem: &'static str,
+    file: String,
+}
+
+impl Trouble {
+    fn new(code: u32, problem: &'static str, folder: &str) -> Trouble {
+        Trouble { code, problem, file: format!("{}\\web.config", drive::expand(folder).trim_end_matches('\\')) }
+    }
+
+    /// The page for a request from the machine itself (`httpErrors/@errorMode="DetailedLocalOnly"`, the default).
+    fn page(&self, iis: &str) -> Served {
+        let style = " ".repeat(STYLE_CHARS);
+        let escaped = |text: &str| text.replace('&', "&amp;").replace('"', "&quot;");
+        let file = format!("\\\\?\\{}", self.file);
+        let rows = [
+            ("Module", "IIS Web Core".to_owned()),
+            ("Notification", "BeginRequest".to_owned()),
+            ("Handler", "Not yet determined".to_owned()),
+            ("Error Code", format!("0x{:08x}", self.code)),
+            ("Config Error", escaped(self.problem)),
+            ("Config File", escaped(&file)),
+        ];
+        let rows = rows.map(|(name, text)| format!("<tr><th>{name}</th><td>&nbsp;&nbsp;&nbsp;{text}</td></tr>\r\n"));
+        let text = format!(
+            "<html>\r\n<head>\r\n<title>IIS {iis} Detailed Error - 500.19 - Internal Server Error</title>\r\n\
+             <style type=\"text/css\">{style}</style>\r\n</head>\r\n<body>\r\n\
+             <h3>HTTP Error 500.19 - Internal Server Error</h3>\r\n<table>\r\n{}</table>\r\n</body>\r\n</html>\r\n",
+            rows.concat()
+        );
+        reply(500, "text/html", text.into_bytes())
     }
 }
 

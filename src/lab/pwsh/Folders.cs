@@ -34,6 +34,11 @@ namespace Farmhand.Lab
             set { System.IO.File.SetAttributes(Here, value); }
         }
 
+        public DateTime LastWriteTimeUtc
+        {
+            get { return System.IO.File.GetLastWriteTimeUtc(Here); }
+        }
+
         public void Refresh()
         {
         }

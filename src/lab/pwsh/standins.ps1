@@ -52,6 +52,9 @@ function Get-CimInstance([string]$ClassName, [string]$Filter) {
         }
         'Win32_Process' {
             $wanted = $Filter -replace '^ProcessId=', ''
+            # The agents are processes of this computer, and the only ones on it that a lab host is asked for.
+            $agent = Get-Process -Id $wanted -ErrorAction Ignore
+            if ($agent) { return [pscustomobject]@{ ProcessId = [int]$wanted; CreationDate = $agent.StartTime } }
             foreach ($pool in [Farmhand.Lab.Door]::Ask('{"do":"running"}')['pools'].Items) {
                 foreach ($worker in $pool['workers'].Items) {
                     if ($worker['pid'].Text -eq $wanted) {

@@ -87,10 +87,10 @@ impl Shared {
 
     /// Undoes what a transaction did, where there is one.
     pub(super) fn roll_back(&self, transaction: Option<OpenTransaction>) {
-        let Some(transaction) = transaction else { return };
+        let Some(transaction) = transaction.filter(OpenTransaction::changed) else { return };
         let _gate = self.gate();
         let undone = State::load(&self.folder).and_then(|mut state| {
-            state.content = transaction.before;
+            transaction.undo(&mut state.content);
             state.save()
         });
         if let Err(error) = undone {
@@ -191,6 +191,14 @@ impl Instance {
             let password = Some(Password::new(password));
             server.logins.push(Login { password, roles, ..login(name, id, LoginKind::Sql, sid, now) });
         })
+    }
+
+    /// The same with a password of a store.
+    ///
+    /// # Errors
+    /// As [`Instance::declare_login`].
+    pub fn declare_operator(&self, name: &str, password: &crate::value::SecretValue) -> Result<(), LabError> {
+        self.declare_login(name, password.expose(), true)
     }
 
     /// Restarts the instance: trace flags are those of the startup arguments, tempdb is new, sessions end.

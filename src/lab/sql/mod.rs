@@ -30,7 +30,7 @@ pub use run::Parameter;
 pub use server::{Group, ListedSession, Login, LoginKind, Replica, Server};
 pub use session::{Client, Session, Signs};
 pub use state::{Content, State};
-pub use value::{Type, Value, guid_text};
+pub use value::{Type, Value, guid_text, hex_text};
 pub use versions::{Edition, Version};
 
 #[cfg(test)]

@@ -10,12 +10,14 @@ use super::process::{Input, Output, Taken};
 use crate::agent;
 use crate::agent::lines::{Lines, Messages};
 use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
-use crate::lab::{Answers, WireFault};
+use crate::lab::{AgentProcess, Answers, WireFault};
 
 /// A PowerShell that runs what it reads from standard input.
 pub(super) struct AgentProgram {
     /// Who answers.
     pub host: Arc<dyn Answers>,
+    /// The process that this is, on the host.
+    pub process: Arc<AgentProcess>,
     /// What the wire is to show.
     pub faults: Arc<Faults>,
     /// Whether input is held back until it ends, as on hosts where PowerShell does not stream it.
@@ -127,8 +129,9 @@ impl AgentProgram {
             return Ok(Taken::Reset);
         }
         let host = Arc::clone(&self.host);
+        let process = Arc::clone(&self.process);
         let (access, writes) = (batches.access, batches.writes);
-        let replies = tokio::task::spawn_blocking(move || reply(host.as_ref(), access, writes, &batch))
+        let replies = tokio::task::spawn_blocking(move || reply(host.as_ref(), &process, access, writes, &batch))
             .await
             .map_err(|_| "the model of the host failed".to_owned())?;
         // The agent says hello and its first replies in one write, so that one Receive brings both.
@@ -145,13 +148,13 @@ impl AgentProgram {
 }
 
 /// Answers a batch. Writes of a read-only session, or of one without the writing part, never reach the model.
-fn reply(host: &dyn Answers, access: Access, writes: bool, batch: &Batch) -> Replies {
+fn reply(host: &dyn Answers, process: &Arc<AgentProcess>, access: Access, writes: bool, batch: &Batch) -> Replies {
     let may_write = access == Access::ReadWrite && writes;
     if may_write || batch.calls.iter().all(|call| matches!(call, Call::Ask(_))) {
-        return host.reply(access, batch);
+        return host.reply_as(process, access, batch);
     }
     let asks = batch.calls.iter().filter(|call| matches!(call, Call::Ask(_))).cloned().collect();
-    let mut answers = host.reply(access, &Batch { calls: asks, ..batch.clone() }).replies.into_iter();
+    let mut answers = host.reply_as(process, access, &Batch { calls: asks, ..batch.clone() }).replies.into_iter();
     let mut refused = false;
     let refusal = |write: &Write| match access {
         Access::ReadOnly => Refusal {
@@ -183,8 +186,13 @@ mod tests {
     async fn talk(access: Access, lines: &[Vec<u8>]) -> (String, String) {
         let folder = tempfile::tempdir().unwrap();
         let host: Arc<dyn Answers> = Arc::new(LabHost::create(folder.path(), HostSpec::new("web01", "2019")).unwrap());
-        let program =
-            AgentProgram { host, faults: Arc::new(Faults::default()), input_at_end: false, otherwise: Box::new(|_| 0) };
+        let program = AgentProgram {
+            host,
+            process: AgentProcess::start(),
+            faults: Arc::new(Faults::default()),
+            input_at_end: false,
+            otherwise: Box::new(|_| 0),
+        };
         let bytes = [framing::preamble(access).unwrap(), lines.concat()].concat();
         let process = super::super::process::Process::start(move |input, output| program.run(input, output));
         process.feed(bytes, true).unwrap().await.ok();

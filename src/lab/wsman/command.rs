@@ -10,6 +10,7 @@ use super::child;
 use super::process::{Output, Process};
 use super::service::Service;
 use super::shell_script;
+use crate::lab::AgentProcess;
 
 /// What a command line is.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub(super) fn start(service: &Service, user: &str, line: &str) -> Process {
         (Program::PowerShell(script), None) if script.contains("$input") => {
             let agent = AgentProgram {
                 host: Arc::clone(&service.host),
+                process: AgentProcess::start(),
                 faults: Arc::clone(&service.faults),
                 input_at_end: service.settings.input_at_end,
                 otherwise: Box::new(move |output: &Output| host.powershell(&script, output)),

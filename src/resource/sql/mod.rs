@@ -3,13 +3,15 @@
 //! T-SQL stands in files of its own, one batch each. A question is one look at one catalog view, told by its columns and
 //! filtered here; this list is closed, and a host answers no other.
 
+#[cfg(test)]
+pub mod canned;
 mod names;
 mod place;
 mod rows;
 mod securable;
 mod sessions;
 
-pub(super) use names::{check_name, no_database, check_seconds, in_own_words, seconds};
+pub(super) use names::{check_name, check_seconds, in_own_words, no_database, seconds};
 pub(super) use place::{Place, place, reads as place_reads};
 pub use rows::{
     Argument, BackupFile, Contract, Database, DatabasePrincipal, Instance, Key, Permission, Replica, RoleMember,

@@ -25,8 +25,7 @@ impl Securable {
         match self {
             Securable::Database => permission.class_desc == "DATABASE",
             Securable::Schema(name) => {
-                permission.class_desc == "SCHEMA"
-                    && schemas.iter().any(|it| it.schema_id == id && same(&it.name, name))
+                permission.class_desc == "SCHEMA" && schemas.iter().any(|it| it.schema_id == id && same(&it.name, name))
             }
             Securable::Contract(name) => {
                 permission.class_desc == "SERVICE_CONTRACT"

@@ -124,6 +124,15 @@ impl MachineKey {
         SecretValue::new(text)
     }
 
+    /// Whether ASP.NET takes what was made with one for what was made with the other: the same keys and algorithms,
+    /// whatever their mode.
+    pub fn is_same(&self, other: &MachineKey) -> bool {
+        self.validation_key == other.validation_key
+            && self.decryption_key == other.decryption_key
+            && self.validation == other.validation
+            && self.decryption == other.decryption
+    }
+
     /// The key that signs, as hexadecimal digits in upper case.
     pub fn validation_key(&self) -> SecretValue {
         SecretValue::new(self.validation_key.to_string())

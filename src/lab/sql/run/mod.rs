@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use super::database::Database;
 use super::error::{broken, lock_timeout};
 use super::reply::{Reply, SqlError, Transaction};
-use super::session::{OpenTransaction, Session};
+use super::session::Session;
 use super::state::State;
 use super::tsql::{self, Step};
 use super::value::{Type, Value};
@@ -232,8 +232,9 @@ impl Run<'_> {
 
     /// Rolls the transaction back, where there is one.
     fn undo(&mut self) {
-        if let Some(OpenTransaction { descriptor, before, .. }) = self.session.transaction.take() {
-            self.state.content = before;
+        if let Some(transaction) = self.session.transaction.take() {
+            let descriptor = transaction.descriptor;
+            transaction.undo(&mut self.state.content);
             self.replies.push(Reply::Transaction(Transaction::RolledBack(descriptor)));
         }
     }

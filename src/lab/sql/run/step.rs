@@ -77,6 +77,7 @@ impl Run<'_> {
         if changes {
             self.begin_change()?;
         }
+        let before = self.session.transaction.is_some().then(|| self.state.content.clone());
         match admin {
             Admin::Trace { verb, flags, global, quiet } => self.trace(*verb, flags, *global, *quiet)?,
             Admin::CreateDatabase { name, collation } => self.create_database(name, collation.as_deref())?,
@@ -101,6 +102,9 @@ impl Run<'_> {
                 self.restore_database(name, file, options, moves)?;
             }
             other => self.administer_principals(other)?,
+        }
+        if let (Some(transaction), Some(before)) = (self.session.transaction.as_mut(), before) {
+            transaction.note(&before, &self.state.content);
         }
         self.done += usize::from(changes);
         self.count(None);
@@ -149,7 +153,8 @@ impl Run<'_> {
         }
         let descriptor = self.shared.next_transaction();
         let before = self.state.content.clone();
-        self.session.transaction = Some(OpenTransaction { descriptor, depth: 1, before });
+        self.session.transaction =
+            Some(OpenTransaction { descriptor, depth: 1, before, databases: Vec::new(), server: false });
         self.replies.push(Reply::Transaction(Transaction::Began(descriptor)));
     }
 
@@ -162,7 +167,7 @@ impl Run<'_> {
         if open.depth > 0 {
             return Ok(());
         }
-        let (descriptor, changed) = (open.descriptor, open.before != self.state.content);
+        let (descriptor, changed) = (open.descriptor, open.changed());
         if changed && let Err(failure) = self.at_commit() {
             self.undo();
             return Err(failure);

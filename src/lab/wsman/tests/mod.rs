@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Account, Accounts, Counts, Settings, WsManServer};
 use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, RefusalCode, Replies, Reply, Text, Write};
-use crate::lab::{Answers, WireFault};
+use crate::lab::{AgentProcess, Answers, WireFault};
 use crate::session::{Input, ReadSession, SessionError, WriteSession};
 use crate::transport::winrm::{self, Target, WinRm};
 use crate::transport::{Transport, TransportError};
@@ -23,7 +23,7 @@ struct Host {
 }
 
 impl Answers for Host {
-    fn reply(&self, _: Access, batch: &Batch) -> Replies {
+    fn reply_as(&self, _: &Arc<AgentProcess>, _: Access, batch: &Batch) -> Replies {
         let replies = batch.calls.iter().map(|call| match call {
             Call::Ask(read) => Reply::Answer(Answer::Present(serde_json::to_value(read).unwrap())),
             Call::Tell(write) => {

@@ -329,7 +329,10 @@ async fn the_machine_itself_runs_t_sql_and_sets_its_registry() {
         query: "SELECT 1 AS one".to_owned(),
         arguments: BTreeMap::new(),
     };
-    assert_eq!(refused(&asked_on_host(&bench, &[other])[0]).code, RefusalCode::Invalid);
+    let batch = Batch { id: 1, nonce: Nonce("5a".repeat(32)), calls: vec![Call::Ask(other)] };
+    let replies = bench.host.reply(Access::ReadOnly, &batch).replies;
+    let [Reply::Answer(answer)] = &replies[..] else { panic!("{replies:?}") };
+    assert_eq!(refused(answer).code, RefusalCode::Invalid);
 }
 
 /// The same play, to a machine over WinRM and to its SQL Server over TDS.

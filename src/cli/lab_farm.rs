@@ -199,7 +199,7 @@ async fn dial_sql(lab: &Lab, servers: &Mutex<SqlServers>, stores: &Stores, name:
         return Ok(known.address());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve_sql(lab, &host, stores, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let server = serve_sql(lab, host, stores, SocketAddr::from(([127, 0, 0, 1], 0))).await;
     let server = server
         .map_err(|error| format!("the lab cannot listen for the SQL Server of {name}: {error}"))?
         .ok_or_else(|| {

@@ -36,6 +36,8 @@ pub mod transport;
 
 pub mod session;
 
+pub mod sql;
+
 pub mod journal;
 
 pub mod engine;

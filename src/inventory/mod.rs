@@ -8,6 +8,7 @@ mod load;
 mod pattern;
 mod range;
 mod shown;
+mod sql;
 mod tree;
 mod vars;
 
@@ -20,6 +21,7 @@ pub use connection::{Connection, Via};
 pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
+pub use sql::{SqlConnection, SqlVia};
 pub use tree::{Branch, UNGROUPED};
 
 use crate::diagnostic::Span;
@@ -52,6 +54,8 @@ pub struct Host {
     pub groups: Vec<String>,
     /// How it is reached.
     pub connection: Connection,
+    /// How T-SQL is run on it.
+    pub sql: SqlConnection,
     /// What the lab makes of it.
     pub lab: LabHints,
     /// Where it is written.

@@ -26,10 +26,10 @@ impl Host {
 
     fn reached(&self, shown: &mut Map<String, Json>) {
         let connection = &self.connection;
-        let via = match connection.via {
-            Via::Winrm => "winrm",
-        };
-        shown.insert("ansible_connection".to_owned(), json!(via));
+        // A machine that is reached for its SQL Server alone has no connection that Ansible knows.
+        if connection.via == Via::Winrm {
+            shown.insert("ansible_connection".to_owned(), json!("winrm"));
+        }
         if self.address != self.name {
             shown.insert("ansible_host".to_owned(), json!(self.address));
         }

@@ -167,7 +167,7 @@ mod tests {
         let row = |(at, data): (usize, &&str)| json!(["HKLM\\K", format!("SQLArg{at}"), data]);
         let list: Vec<Value> = before.iter().enumerate().map(row).collect();
         let columns = ["registry_key", "value_name", "value_data"];
-        let answers = [rows(MASTER, sql::STARTUP_ARGUMENTS, &columns, Value::Array(list))];
+        let answers = [rows(MASTER, sql::STARTUP_ARGUMENTS, &columns, &Value::Array(list))];
         let (mut writes, macs) = (Writes::default(), SecretMacs::default());
         let change = Change { property: "startup".to_owned(), actual: Value::Null, desired: Value::Null };
         let changes = Changes(vec![change]);
@@ -193,10 +193,11 @@ mod tests {
         let plain = ["-dC:\\m", "-eC:\\e", "-lC:\\l"];
         let with = ["-dC:\\m", "-T4133", "-T1118"];
         check(&plain, &[(4133, true)], &[("SQLArg3", None, Some("-T4133"))]);
-        check(&plain, &[(4133, true), (1118, true)], &[
-            ("SQLArg3", None, Some("-T4133")),
-            ("SQLArg4", None, Some("-T1118")),
-        ]);
+        check(
+            &plain,
+            &[(4133, true), (1118, true)],
+            &[("SQLArg3", None, Some("-T4133")), ("SQLArg4", None, Some("-T1118"))],
+        );
         let gone = [("SQLArg1", Some("-T4133"), Some("-T1118")), ("SQLArg2", Some("-T1118"), None)];
         check(&with, &[(4133, false)], &gone);
         let both = [gone[0], gone[1], ("SQLArg1", Some("-T1118"), None)];

@@ -74,7 +74,7 @@ impl Conversation {
             sound: true,
             unsettled: false,
         };
-        if let Err(error) = conversation.transport.start(&agent::command_line()).await {
+        if let Err(error) = conversation.transport.start().await {
             // A shell that was opened and has no process is not left behind.
             let _ = conversation.transport.close().await;
             return Err(error.into());
@@ -148,7 +148,7 @@ impl Conversation {
         if at_end {
             if self.transport_is_used() {
                 self.transport.stop().await?;
-                self.transport.start(&agent::command_line()).await?;
+                self.transport.start().await?;
             }
             self.lines = Lines::default();
         }

@@ -1,14 +1,18 @@
 //! Both ends of the wire, for trying each against software of other people.
 //!
 //! `wire serve` starts a lab host that answers no questions, prints its address and runs until its input ends.
+//! `wire sql` starts a lab host's SQL Server, prints its address and the file of the authority that vouches for it, and
+//! runs until its input ends; its log-in is `operator`.
 //! `wire look HOST:PORT USER` logs in there and asks one question. The password is in `WIRE_PASSWORD`.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use farmhand::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply};
+use farmhand::lab::sql::tds::{Encryption, TdsServer};
+use farmhand::lab::sql::{Instance, SqlSpec};
 use farmhand::lab::wsman::{Account, Accounts, Settings, WsManServer};
-use farmhand::lab::{AgentProcess, Answers, WireFault};
+use farmhand::lab::{AgentProcess, Answers, HostSpec, Lab, LabHost, WireFault};
 use farmhand::session::{ReadSession, Settings as SessionSettings};
 use farmhand::transport::winrm::{self, Target, WinRm};
 use farmhand::transport::{Transport, log_filter};
@@ -40,8 +44,9 @@ async fn main() -> anyhow::Result<()> {
     let password = SecretValue::new(std::env::var("WIRE_PASSWORD")?);
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve"] => serve(password).await,
+        ["sql"] => sql(password).await,
         ["look", address, user] => look(address, user, password).await,
-        _ => anyhow::bail!("say `serve` or `look HOST:PORT USER`"),
+        _ => anyhow::bail!("say `serve`, `sql` or `look HOST:PORT USER`"),
     }
 }
 
@@ -49,6 +54,22 @@ async fn serve(password: SecretValue) -> anyhow::Result<()> {
     let accounts = Accounts(vec![Account { domain: "LAB".to_owned(), user: "operator".to_owned(), password }]);
     let server = WsManServer::bind(Arc::new(Mute), Arc::new(accounts), Settings::new("WEB01")).await?;
     writeln!(std::io::stdout(), "{}", server.address())?;
+    std::io::stdout().flush()?;
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    Ok(())
+}
+
+async fn sql(password: SecretValue) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let spec = HostSpec { sql: Some(SqlSpec::default()), ..HostSpec::new("sql01", "2019") };
+    let lab = Lab::open(folder.path(), &[spec]);
+    let instance = lab.host("sql01").map(|host: &Arc<LabHost>| host.sql()).transpose()?.flatten();
+    let instance: Instance = instance.ok_or_else(|| anyhow::anyhow!("the lab host has no SQL Server"))?;
+    instance.declare_login("operator", password.expose(), true)?;
+    let authority = lab.authority()?;
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = TdsServer::bind(instance, &authority, Encryption::Offered, listen).await?;
+    writeln!(std::io::stdout(), "{} {}", server.address(), authority.file().display())?;
     std::io::stdout().flush()?;
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())

@@ -34,6 +34,8 @@ pub mod transport;
 
 pub mod session;
 
+pub mod sql;
+
 pub mod journal;
 
 pub mod engine;

@@ -13,6 +13,8 @@ $Writes = @{
     set_acl = 'Write-Acl'
     marker = 'Write-Marker'
     test_logon = 'Write-LogonTest'
+    sql = 'Write-Sql'
+    set_registry = 'Write-Registry'
 }
 
 # Holds the host for the length of a mutating batch. Gives the mutex, or the refusal.
@@ -534,4 +536,58 @@ function Stop-Logon($record) {
     $refused = 1326, 1327, 1328, 1329, 1330, 1331, 1385, 1793, 1907, 1909
     if ($code -in $refused) { Stop-Call 'logon' $cause.Message ('0x8007{0:X4}' -f $code) }
     throw $record
+}
+
+# --- SQL Server ---
+
+# One batch. Its text goes to SQL Server as it is: without parameters never inside another statement.
+function Write-Sql($tell) {
+    $done = @{}
+    if ($tell.find) { $done.found = Find-SqlText $tell }
+    $command = New-SqlCommand $tell
+    foreach ($name in $tell.arguments.Keys) {
+        [void]$command.Parameters.AddWithValue("@$name", $tell.arguments[$name].plain)
+    }
+    $command.CommandTimeout = 1800
+    $command.CommandText = $tell.text.plain
+    $at = $command.CommandText.IndexOf('{found}')
+    if ($done.found -and $at -ge 0) {
+        $literal = "N'" + $done.found.Replace("'", "''") + "'"
+        $command.CommandText = $command.CommandText.Remove($at, 7).Insert($at, $literal)
+    }
+    $messages = New-Object Collections.ArrayList
+    $Agent.Sql.add_InfoMessage({
+        param($from, $told)
+        foreach ($it in $told.Errors) { [void]$messages.Add(@{ number = $it.Number; text = $it.Message }) }
+    })
+    [void]$command.ExecuteNonQuery()
+    if ($messages.Count) { $done.messages = $messages }
+    @{ done = $done }
+}
+
+# The one text that a question gives.
+function Find-SqlText($tell) {
+    $command = New-SqlCommand $tell $tell.find.arguments
+    $command.CommandText = $tell.find.query
+    $rows = (Get-Rows $command).rows
+    if ($rows.Count -eq 1 -and $rows[0].Count -eq 1 -and $rows[0][0] -is [string]) { return $rows[0][0] }
+    Stop-Call 'failed' 'what the statement needs from the server was not found there'
+}
+
+# --- the registry ---
+
+function Write-Registry($tell) {
+    if ($tell.key -notlike 'HKLM\?*') { Stop-Call 'denied' "$($tell.key) is not below HKLM" '0x80070005' }
+    $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($tell.key.Substring(5), $true)
+    if (-not $key) { Stop-Call 'unknown' "there is no key $($tell.key)" '0x80070002' }
+    try {
+        $value = $key.GetValue($tell.name)
+        if ($value -cne $tell.was) { return @{ moved = @{ at = "$($tell.key)\$($tell.name)" } } }
+        if ($null -eq $tell.text) { $key.DeleteValue($tell.name, $false) } else {
+            $key.SetValue($tell.name, $tell.text, 'String')
+        }
+    } finally {
+        $key.Dispose()
+    }
+    $Done
 }

@@ -17,7 +17,7 @@
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
-# Besides: Access, Code, Hello, Mac, Secrets, Wrote and Server of the batch at hand, Tokens and Next of the line.
+# Besides: Access, Code, Hello, Mac, Secrets, Wrote, Server and Sql of the batch at hand, Tokens and Next of the line.
 $Agent = @{
     Culture = (Get-Culture).Name
     Utf8 = (New-Object Text.UTF8Encoding($false))
@@ -26,6 +26,8 @@ $Agent = @{
     Pieces = (New-Object Text.StringBuilder)
     # Of the writing part as it is sent; put in where this text is made ready to be sent.
     Writer = '0000000000000000000000000000000000000000000000000000000000000000'
+    # Of the questions to SQL Server, put in likewise; a session that may only read asks no other.
+    Questions = '1111111111111111111111111111111111111111111111111111111111111111'
 }
 [Threading.Thread]::CurrentThread.CurrentCulture = [Globalization.CultureInfo]::InvariantCulture
 
@@ -39,6 +41,7 @@ $Reads = @{
     accounts = 'Read-Accounts'
     acl = 'Read-Acl'
     http = 'Read-Http'
+    sql = 'Read-Sql'
 }
 $Writes = @{}
 $Absent = @{ absent = @{} }
@@ -102,6 +105,8 @@ function Invoke-Batch($batch) {
         }
     } finally {
         Close-Server
+        if ($Agent.Sql) { $Agent.Sql.Dispose() }
+        $Agent.Sql = $null
         if ($mutex -is [Threading.Mutex]) { $mutex.ReleaseMutex(); $mutex.Dispose() }
     }
     $text = $Agent.Hello + (Format-Json @{ id = $batch.id; replies = $replies }) + "`n"
@@ -144,13 +149,17 @@ function Stop-Call($code, $text, $hresult) {
 # An error as a refusal. Its own message alone: the line of script that failed is nobody's business, and a secret that
 # came with the batch is blotted out wherever a message quotes it.
 function ConvertTo-Refusal($record) {
-    $cause = $record.Exception.GetBaseException()
-    $text = $cause.Message
+    $cause = Get-Cause $record.Exception
+    $text = @($cause.Errors)[0].Message
+    if (-not $text) { $text = $cause.Message }
     foreach ($secret in $Agent.Secrets) { $text = $text.Replace($secret, '***') }
     $text = [regex]::Replace($text, '\s+', ' ').Trim()
     $refusal = @{ code = $cause.Data['code']; text = $text }
     $hresult = $cause.Data['hresult']
-    if (-not $refusal.code) {
+    if ($cause.Errors) {
+        $hresult = 'Msg {0}, Level {1}, State {2}' -f $cause.Number, $cause.Class, $cause.State
+        $refusal.code = if ($cause.Number -eq 208) { 'unsupported' } else { 'failed' }
+    } elseif (-not $refusal.code) {
         $hresult = '0x{0:X8}' -f $cause.HResult
         if ($cause.NativeErrorCode) { $hresult = '0x8007{0:X4}' -f $cause.NativeErrorCode }
         $refusal.code = Get-Code $hresult
@@ -158,6 +167,14 @@ function ConvertTo-Refusal($record) {
     }
     if ($hresult) { $refusal.hresult = $hresult }
     $refusal
+}
+
+# What went wrong at the bottom, or what SQL Server says.
+function Get-Cause($problem) {
+    for ($cause = $problem; $cause -and $Agent.Sql; $cause = $cause.InnerException) {
+        if ($cause -is [Data.SqlClient.SqlException]) { return $cause }
+    }
+    $problem.GetBaseException()
 }
 
 function Get-Code($hresult) {
@@ -838,4 +855,58 @@ function Read-Http($ask) {
     } finally {
         $reply.Close()
     }
+}
+
+# --- SQL Server ---
+
+function Read-Sql($ask) {
+    $shipped = $Agent.Questions.Contains((Get-Sha256 $Agent.Utf8.GetBytes($ask.query)))
+    if (-not $shipped -and $Agent.Access -cne 'read_write') {
+        Stop-Call 'invalid' 'no such question'
+    }
+    $command = New-SqlCommand $ask $ask.arguments
+    $command.CommandText = $ask.query
+    @{ present = (Get-Rows $command) }
+}
+
+# A command without a text, on the one connection of a batch, which is opened as the account that the agent runs as.
+function New-SqlCommand($call, $named) {
+    if ("$($call.instance)" -notmatch '^[\w$#]*\z') { Stop-Call 'invalid' 'no such instance' }
+    if (-not $Agent.Sql) {
+        $server = ".\$($call.instance)".TrimEnd('\')
+        $how = 'Integrated Security=True;Pooling=False;App=farmhand'
+        $Agent.Sql = New-Object Data.SqlClient.SqlConnection("Server=$server;$how")
+    }
+    if ("$($Agent.Sql.State)" -ne 'Open') { $Agent.Sql.Open() }
+    if ($Agent.Sql.Database -cne $call.database) { $Agent.Sql.ChangeDatabase($call.database) }
+    $command = $Agent.Sql.CreateCommand()
+    $command.CommandTimeout = 120
+    foreach ($name in $named.Keys) { [void]$command.Parameters.AddWithValue("@$name", $named[$name]) }
+    $command
+}
+
+# The first result of a command. All that follows is received too, since an error may come last.
+function Get-Rows($command) {
+    $reader = $command.ExecuteReader()
+    try {
+        $columns = @(for ($at = 0; $at -lt $reader.FieldCount; $at++) { $reader.GetName($at).ToLowerInvariant() })
+        $rows = New-Object Collections.ArrayList
+        while ($reader.Read()) {
+            $row = New-Object Collections.ArrayList
+            for ($at = 0; $at -lt $columns.Length; $at++) { [void]$row.Add((ConvertFrom-Sql $reader.GetValue($at))) }
+            [void]$rows.Add($row)
+        }
+        while ($reader.NextResult()) { }
+    } finally {
+        $reader.Dispose()
+    }
+    @{ columns = $columns; rows = $rows }
+}
+
+function ConvertFrom-Sql($value) {
+    if ($value -is [DBNull]) { return }
+    if ($value -is [Guid]) { return "$value".ToUpper() }
+    if ($value -is [DateTime]) { return $value.ToString('yyyy-MM-ddTHH:mm:ss.fff') }
+    if ($value -is [byte[]]) { return '0x' + (ConvertTo-Hex $value).ToUpper() }
+    $value
 }

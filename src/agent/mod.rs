@@ -14,6 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
+use crate::resource::sql::QUERIES;
+
 pub mod framing;
 pub mod lines;
 
@@ -32,8 +34,13 @@ const SWITCHES: [&str; 5] = ["-NoProfile", "-NonInteractive", "-ExecutionPolicy"
 /// What stands in `agent.ps1` for the digest of the writing part.
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-static TEXT: LazyLock<String> =
-    LazyLock::new(|| strip(include_str!("agent.ps1")).replacen(NO_DIGEST, writer_sha256(), 1));
+/// What stands in `agent.ps1` for the digests of the questions to SQL Server.
+const NO_QUESTIONS: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    let text = strip(include_str!("agent.ps1"));
+    text.replacen(NO_DIGEST, writer_sha256(), 1).replacen(NO_QUESTIONS, &question_digests(), 1)
+});
 static WRITER: LazyLock<String> = LazyLock::new(|| strip(include_str!("agent-write.ps1")));
 static WRITER_SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(WRITER.as_bytes())));
 static BOOTSTRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("bootstrap.ps1")));
@@ -57,6 +64,12 @@ pub fn writer() -> &'static str {
 /// SHA-256 of [`writer`] in lower-case hexadecimal.
 pub fn writer_sha256() -> &'static str {
     &WRITER_SHA256
+}
+
+/// SHA-256 of each question that the agent asks SQL Server, in lower-case hexadecimal, with blanks between.
+pub fn question_digests() -> String {
+    let digests = QUERIES.iter().map(|query| hexadecimal(&Sha256::digest(query.text.as_bytes())));
+    digests.collect::<Vec<_>>().join(" ")
 }
 
 /// The command line that starts the agent where cmd runs it, as WinRM does: PowerShell by its full path.
@@ -135,6 +148,19 @@ mod tests {
         {
             assert!(writer().contains(changing) && !text().contains(changing), "{changing}");
         }
+    }
+
+    #[test]
+    fn the_agent_asks_sql_server_what_the_kinds_ask_and_nothing_else() {
+        let listed = text().lines().find_map(|line| line.strip_prefix("Questions = '")?.strip_suffix('\'')).unwrap();
+        let listed: Vec<&str> = listed.split(' ').collect();
+        assert_eq!(listed.len(), QUERIES.len());
+        for query in QUERIES {
+            let digest = hexadecimal(&Sha256::digest(query.text.as_bytes()));
+            assert!(listed.contains(&digest.as_str()), "{}", query.name);
+        }
+        assert!(listed.iter().all(|digest| digest.len() == 64));
+        assert!(!text().contains(NO_QUESTIONS) && !text().contains("ExecuteNonQuery"));
     }
 
     #[test]

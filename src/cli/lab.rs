@@ -150,7 +150,14 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
             let front = Front::new(Arc::clone(host));
             let address = front.serve_at(listen).await.map_err(|error| taken(error, name, listen))?;
             fronts.push(format!("sites of {name}: curl --connect-to ::{address} http://HOST-NAME/"));
-            running.push((server, front));
+            let listen = ports.sql.at(index)?;
+            let sql = farm.serve_sql(host, listen).await.map_err(|error| taken(error, name, listen))?;
+            if let Some(sql) = &sql {
+                let ca = farm.lab().authority().map_err(|error| taken(error, name, listen))?;
+                let (address, ca) = (sql.address(), ca.file().display().to_string());
+                fronts.push(format!("SQL Server of {name}: {address}, log-in {}, CA file {ca}", lab_farm::USER.1));
+            }
+            running.push((server, front, sql));
         }
         let user = format!("{}\\{}", lab_farm::USER.0, lab_farm::USER.1);
         text.push_str(&format!(
@@ -168,7 +175,7 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
 
 fn taken(error: std::io::Error, host: &str, listen: SocketAddr) -> Failure {
     let failure = Failure::work(anyhow::Error::new(error).context(format!("{host} cannot listen at {listen}")));
-    failure.hint("other first ports: --port 56985 --http-port 59080")
+    failure.hint("other first ports: --port 56985 --http-port 59080 --sql-port 52433")
 }
 
 /// The first TCP ports of the lab's servers; each further host takes the next one.
@@ -180,6 +187,9 @@ struct Ports {
     /// TCP port of the first host's sites; each further host takes the next one
     #[arg(long = "http-port", default_value = "58080")]
     http: FirstPort,
+    /// TCP port of the first host's SQL Server; each further host takes the next one
+    #[arg(long = "sql-port", default_value = "51433")]
+    sql: FirstPort,
 }
 
 /// The first of a run of TCP ports; 0 lets the system choose each.

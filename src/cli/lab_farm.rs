@@ -10,12 +10,15 @@ use tokio::sync::Mutex;
 
 use super::Failure;
 use super::lab_engine::LabEngine;
-use crate::engine::{Dialling, Place, Reach};
-use crate::inventory::Host;
+use crate::engine::{Dialling, Password, Place, Reach, SqlWay, TdsReach, Ways};
+use crate::inventory::{Host, SqlVia, Via};
 use crate::lab::pwsh::Pwsh;
+use crate::lab::sql::tds::{Encryption, TdsServer};
+use crate::lab::sql::{Edition, SqlSpec};
 use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
 use crate::lab::{HostSpec, Lab, LabHost};
 use crate::secret::Stores;
+use crate::sql::Trust;
 use crate::value::{SecretRef, Store};
 
 /// Who logs in to lab hosts.
@@ -34,6 +37,9 @@ const MOST_SERVERS: usize = 256;
 
 /// Servers by host.
 type Servers = IndexMap<String, Dialled>;
+
+/// Servers of TDS by host.
+type SqlServers = BTreeMap<String, TdsServer>;
 
 /// A server, and how many processes it had started when it was last dialled.
 struct Dialled {
@@ -55,6 +61,9 @@ pub struct LabFarm {
     stores: Arc<Stores>,
     pwsh: Option<Arc<Pwsh>>,
     servers: Arc<Mutex<Servers>>,
+    sql_servers: Arc<Mutex<SqlServers>>,
+    /// Which doors the inventory gives the hosts.
+    doors: BTreeMap<String, (Via, SqlVia, String)>,
 }
 
 impl LabFarm {
@@ -63,7 +72,10 @@ impl LabFarm {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
         let stores = Arc::new(Stores::lab(folder));
         let pwsh = engine.pwsh()?;
-        Ok(LabFarm { lab: Arc::new(Lab::open(folder, &specs)), stores, pwsh, servers: Arc::default() })
+        let doors = |host: &Arc<Host>| (host.connection.via, host.sql.via, host.sql.instance.clone());
+        let doors = hosts.iter().map(|host| (host.name.clone(), doors(host))).collect();
+        let lab = Arc::new(Lab::open(folder, &specs));
+        Ok(LabFarm { lab, stores, pwsh, servers: Arc::default(), sql_servers: Arc::default(), doors })
     }
 
     /// The hosts.
@@ -76,29 +88,66 @@ impl LabFarm {
         serve(host, name, &self.stores, self.pwsh.as_deref(), listen).await
     }
 
+    /// Starts the TDS server of one host where it is told to listen; `None` where the host has no SQL Server.
+    /// The operator of the lab is a sysadmin there.
+    pub async fn serve_sql(&self, host: &LabHost, listen: SocketAddr) -> std::io::Result<Option<TdsServer>> {
+        serve_sql(&self.lab, host, &self.stores, listen).await
+    }
+
     /// Ends all servers; they lived on the runtime that dialled them.
     pub fn close(&self) {
         self.servers.blocking_lock().clear();
+        self.sql_servers.blocking_lock().clear();
     }
 
     /// How each host is reached: its server starts when it is first dialled.
-    pub fn reaches(&self) -> BTreeMap<String, Reach> {
-        let reach = |name: &str| {
-            let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
-            let (host, own, pwsh) = (name.to_owned(), Arc::clone(&stores), self.pwsh.clone());
-            let dial = move || -> Dialling {
-                let (lab, servers, stores, pwsh, host) =
-                    (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), pwsh.clone(), host.clone());
-                Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
+    pub fn ways(&self) -> Result<BTreeMap<String, Ways>, Failure> {
+        let ways = |name: &str| {
+            let standard = (Via::default(), SqlVia::default(), String::new());
+            let (via, sql, instance) = self.doors.get(name).cloned().unwrap_or(standard);
+            let sql = match sql {
+                SqlVia::Host => SqlWay::Machine(instance),
+                SqlVia::Tds => SqlWay::Tds(self.sql_reach(name)?),
             };
-            let password = move || own.value(&operator()).map_err(|error| error.to_string());
-            Reach {
-                place: Place::Dialled(Arc::new(dial)),
-                user: format!("{}\\{}", USER.0, USER.1),
-                password: Arc::new(password),
-            }
+            Ok((name.to_owned(), Ways { machine: (via == Via::Winrm).then(|| self.reach(name)), sql }))
         };
-        self.lab.hosts().map(|(name, _)| (name.to_owned(), reach(name))).collect()
+        self.lab.hosts().map(|(name, _)| ways(name)).collect()
+    }
+
+    fn reach(&self, name: &str) -> Reach {
+        let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
+        let (host, pwsh) = (name.to_owned(), self.pwsh.clone());
+        let dial = move || -> Dialling {
+            let (lab, servers, stores, pwsh, host) =
+                (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), pwsh.clone(), host.clone());
+            Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
+        };
+        let user = format!("{}\\{}", USER.0, USER.1);
+        Reach { place: Place::Dialled(Arc::new(dial)), user, password: self.password() }
+    }
+
+    fn sql_reach(&self, name: &str) -> Result<TdsReach, Failure> {
+        let ca = self.lab.authority().and_then(|authority| std::fs::read(authority.file())).map_err(Failure::work)?;
+        let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.sql_servers), Arc::clone(&self.stores));
+        let host = name.to_owned();
+        let dial = move || -> Dialling {
+            let (lab, servers, stores, host) =
+                (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), host.clone());
+            Box::pin(async move { dial_sql(&lab, &servers, &stores, &host).await })
+        };
+        Ok(TdsReach {
+            place: Place::Dialled(Arc::new(dial)),
+            // Certificates of the lab are for this name besides the host's.
+            certificate_name: "localhost".to_owned(),
+            trust: Trust::Also(ca),
+            user: USER.1.to_owned(),
+            password: self.password(),
+        })
+    }
+
+    fn password(&self) -> Password {
+        let stores = Arc::clone(&self.stores);
+        Arc::new(move || stores.value(&operator()).map_err(|error| error.to_string()))
     }
 }
 
@@ -143,10 +192,46 @@ async fn serve(
     WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0)?, account("")?])), settings).await
 }
 
+/// The address of a host's SQL Server, started where it does not run yet.
+async fn dial_sql(lab: &Lab, servers: &Mutex<SqlServers>, stores: &Stores, name: &str) -> Result<SocketAddr, String> {
+    let mut servers = servers.lock().await;
+    if let Some(known) = servers.get(name) {
+        return Ok(known.address());
+    }
+    let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
+    let server = serve_sql(lab, &host, stores, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let server = server
+        .map_err(|error| format!("the lab cannot listen for the SQL Server of {name}: {error}"))?
+        .ok_or_else(|| {
+            format!("{name} has no SQL Server in the lab; in the inventory: lab: {{ sql: {{ version: \"2019\" }} }}")
+        })?;
+    let address = server.address();
+    servers.insert(name.to_owned(), server);
+    Ok(address)
+}
+
+/// Starts the TDS server of one lab host; `None` where the host has no SQL Server. The operator is a sysadmin there.
+async fn serve_sql(
+    lab: &Lab,
+    host: &LabHost,
+    stores: &Stores,
+    listen: SocketAddr,
+) -> std::io::Result<Option<TdsServer>> {
+    let Some(instance) = host.sql().map_err(std::io::Error::other)? else { return Ok(None) };
+    let password = stores.value(&operator()).map_err(std::io::Error::other)?;
+    instance.declare_operator(USER.1, &password).map_err(std::io::Error::other)?;
+    TdsServer::bind(instance, &lab.authority()?, Encryption::Offered, listen).await.map(Some)
+}
+
 /// What a host of the inventory is in the lab.
 fn spec(host: &Host) -> HostSpec {
     let windows = host.lab.windows.as_deref().unwrap_or("2019");
-    HostSpec { certificates: host.lab.certificates.clone(), ..HostSpec::new(&host.name, windows) }
+    let sql = host.lab.sql.as_ref().map(|hint| SqlSpec {
+        version: hint.version.clone(),
+        edition: Edition::of(&hint.edition).unwrap_or_default(),
+        instance: hint.instance.clone(),
+    });
+    HostSpec { certificates: host.lab.certificates.clone(), sql, ..HostSpec::new(&host.name, windows) }
 }
 
 /// The folder of the lab beside an inventory.

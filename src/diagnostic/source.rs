@@ -114,7 +114,11 @@ impl Sources {
         }
     }
 
-    fn bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
+    /// The bytes of a file that is no text of the user's, such as a certificate.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
         let too_large = |bytes: u64| {
             format!("it is {} MiB large, and {} MiB is the most", bytes.div_ceil(1 << 20), MAX_FILE_BYTES >> 20)
         };

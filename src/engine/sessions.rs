@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Change, Door, DoorError, Observe};
-use crate::hostcall::{Answer, Nonce, Outcome, Read, Write};
+use super::two_doors::{Reading, Writing};
+use super::{Door, DoorError};
+use crate::hostcall::Nonce;
 use crate::session::{Input, ReadSession, SessionError, Settings, WriteSession};
+use crate::sql::{SqlError, TdsTarget, Trust};
+use crate::transport::Transport;
 use crate::transport::winrm::{Account, Target, WinRm};
-use crate::transport::{Traffic, Transport};
 use crate::value::{SecretRef, SecretValue};
 
 /// Finds a secret's value; the error says why there is none.
@@ -27,7 +29,7 @@ pub enum Place {
 /// An address that is being found out.
 pub type Dialling = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Send>>;
 
-/// Where a host is and who logs in there.
+/// Where a host's WinRM is and who logs in there.
 #[derive(Clone)]
 pub struct Reach {
     /// Where it is.
@@ -35,12 +37,51 @@ pub struct Reach {
     /// Who logs in, such as `CORP\deploy`.
     pub user: String,
     /// Finds the password when a connection is opened.
-    pub password: Arc<dyn Fn() -> Result<SecretValue, String> + Send + Sync>,
+    pub password: Password,
 }
 
-/// Opens sessions over WinRM.
-pub struct Sessions {
-    hosts: BTreeMap<String, Reach>,
+/// Finds a password when a connection is opened; the error says why there is none.
+pub type Password = Arc<dyn Fn() -> Result<SecretValue, String> + Send + Sync>;
+
+/// Where a host's SQL Server is and who logs in there.
+#[derive(Clone)]
+pub struct TdsReach {
+    /// Where it is.
+    pub place: Place,
+    /// The name that its certificate must be for.
+    pub certificate_name: String,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
+    /// Who logs in, such as the login `farmhand`.
+    pub user: String,
+    /// Finds the password when a connection is opened.
+    pub password: Password,
+}
+
+/// The ways to a host.
+#[derive(Clone)]
+pub struct Ways {
+    /// To the machine itself; `None` for one that is reached for its SQL Server alone.
+    pub machine: Option<Reach>,
+    /// To its SQL Server.
+    pub sql: SqlWay,
+}
+
+/// A way to SQL Server.
+#[derive(Clone)]
+pub enum SqlWay {
+    /// The agent on the machine runs T-SQL in this instance; an empty name is that of the default one.
+    Machine(String),
+    /// T-SQL is sent to SQL Server itself.
+    Tds(TdsReach),
+}
+
+/// Opens sessions with hosts.
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+pub(super) struct Inner {
+    hosts: BTreeMap<String, Ways>,
     nonce: Nonce,
     resolve: Resolve,
     /// What hosts turned out to do with input that stays open.
@@ -49,24 +90,30 @@ pub struct Sessions {
 
 impl Sessions {
     /// A door to these hosts, for one run.
-    pub fn new(hosts: BTreeMap<String, Reach>, nonce: Nonce, resolve: Resolve) -> Sessions {
-        Sessions { hosts, nonce, resolve, hints: Mutex::default() }
+    pub fn new(hosts: BTreeMap<String, Ways>, nonce: Nonce, resolve: Resolve) -> Sessions {
+        Sessions(Arc::new(Inner { hosts, nonce, resolve, hints: Mutex::default() }))
     }
 
-    async fn transport(&self, host: &str) -> Result<Transport, DoorError> {
-        let unreachable = |why: String| DoorError::Unreachable(why);
-        let reach = self.hosts.get(host).ok_or_else(|| unreachable(format!("nothing says how to reach {host}")))?;
-        let (address, port) = match &reach.place {
-            Place::At(address, port) => (address.clone(), *port),
-            Place::Dialled(dial) => {
-                let address = dial().await.map_err(unreachable)?;
-                (address.ip().to_string(), address.port())
-            }
-        };
-        let password = (reach.password)().map_err(unreachable)?;
-        let account = Arc::new(Account::new(&reach.user, password));
-        let target = Target { name: host.to_owned(), address, port, account };
-        Ok(Transport::WinRm(Box::new(WinRm::new(target))))
+    fn ways(&self, host: &str) -> Result<Ways, DoorError> {
+        let ways = self.0.hosts.get(host).cloned();
+        ways.ok_or_else(|| DoorError::Unreachable(format!("nothing says how to reach {host}")))
+    }
+}
+
+impl Inner {
+    /// Starts an agent that can only look.
+    pub(super) async fn read(&self, host: &str, reach: &Reach) -> Result<ReadSession, DoorError> {
+        ReadSession::open(transport(host, reach).await?, self.settings(host)).await.map_err(DoorError::from)
+    }
+
+    /// Starts an agent that can look and change.
+    pub(super) async fn write(&self, host: &str, reach: &Reach) -> Result<WriteSession, DoorError> {
+        WriteSession::open(transport(host, reach).await?, self.settings(host)).await.map_err(DoorError::from)
+    }
+
+    /// What gives secrets their values.
+    pub(super) fn resolve(&self) -> &Resolve {
+        &self.resolve
     }
 
     fn settings(&self, host: &str) -> Settings {
@@ -77,54 +124,54 @@ impl Sessions {
     }
 }
 
+impl Place {
+    async fn find(&self) -> Result<(String, u16), DoorError> {
+        match self {
+            Place::At(address, port) => Ok((address.clone(), *port)),
+            Place::Dialled(dial) => {
+                let address = dial().await.map_err(DoorError::Unreachable)?;
+                Ok((address.ip().to_string(), address.port()))
+            }
+        }
+    }
+}
+
+async fn transport(host: &str, reach: &Reach) -> Result<Transport, DoorError> {
+    let (address, port) = reach.place.find().await?;
+    let password = (reach.password)().map_err(DoorError::Unreachable)?;
+    let account = Arc::new(Account::new(&reach.user, password));
+    let target = Target { name: host.to_owned(), address, port, account };
+    Ok(Transport::WinRm(Box::new(WinRm::new(target))))
+}
+
+/// Where an instance turns out to be.
+pub(super) async fn tds_target(host: &str, reach: &TdsReach) -> Result<TdsTarget, DoorError> {
+    let (address, port) = reach.place.find().await?;
+    Ok(TdsTarget {
+        name: host.to_owned(),
+        address,
+        port,
+        certificate_name: reach.certificate_name.clone(),
+        trust: reach.trust.clone(),
+        user: reach.user.clone(),
+        password: Arc::clone(&reach.password),
+    })
+}
+
 impl Door for Sessions {
-    type Reader = ReadSession;
+    type Reader = Reading;
     type Writer = Writing;
 
-    async fn reader(&self, host: &str) -> Result<ReadSession, DoorError> {
-        ReadSession::open(self.transport(host).await?, self.settings(host)).await.map_err(DoorError::from)
+    async fn reader(&self, host: &str) -> Result<Reading, DoorError> {
+        let mut reading = Reading::new(Arc::clone(&self.0), host, self.ways(host)?);
+        reading.open().await?;
+        Ok(reading)
     }
 
     async fn writer(&self, host: &str) -> Result<Writing, DoorError> {
-        let session = WriteSession::open(self.transport(host).await?, self.settings(host)).await?;
-        Ok(Writing { session, resolve: Arc::clone(&self.resolve) })
-    }
-}
-
-impl Observe for ReadSession {
-    async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, DoorError> {
-        ReadSession::observe(self, reads).await.map_err(DoorError::from)
-    }
-
-    async fn close(self) -> Traffic {
-        // The work is done; a host that does not say goodbye has lost nothing.
-        ReadSession::close(self).await.0
-    }
-}
-
-/// A writing session with the means to fill in secrets.
-pub struct Writing {
-    session: WriteSession,
-    resolve: Resolve,
-}
-
-impl Observe for Writing {
-    async fn observe(&mut self, reads: &[Read]) -> Result<Vec<Answer>, DoorError> {
-        self.session.observe(reads).await.map_err(DoorError::from)
-    }
-
-    async fn close(self) -> Traffic {
-        self.session.close().await.0
-    }
-}
-
-impl Change for Writing {
-    async fn change(&mut self, writes: &[Write], then: &[Read]) -> Result<(Vec<Outcome>, Vec<Answer>), DoorError> {
-        self.session.change(writes, then, &*self.resolve).await.map_err(DoorError::from)
-    }
-
-    fn is_one_process(&self) -> bool {
-        self.session.input() == Input::Streamed
+        let mut writing = Writing::new(Arc::clone(&self.0), host, self.ways(host)?);
+        writing.open().await?;
+        Ok(writing)
     }
 }
 
@@ -132,6 +179,15 @@ impl From<SessionError> for DoorError {
     fn from(error: SessionError) -> DoorError {
         match error {
             SessionError::Unknown { .. } => DoorError::Unknown(error.to_string()),
+            other => DoorError::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl From<SqlError> for DoorError {
+    fn from(error: SqlError) -> DoorError {
+        match error {
+            SqlError::Unknown { .. } => DoorError::Unknown(error.to_string()),
             other => DoorError::Unreachable(other.to_string()),
         }
     }

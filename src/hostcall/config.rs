@@ -244,3 +244,14 @@ pub enum Text {
     /// A text that secrets, or parts of them, stand in.
     Composed(SecretText),
 }
+
+impl Text {
+    /// The text for people, each secret by its name.
+    pub fn shown(&self) -> String {
+        match self {
+            Text::Plain(text) => text.clone(),
+            Text::Secret(secret) => secret.shown(),
+            Text::Composed(text) => text.shown(),
+        }
+    }
+}

@@ -26,6 +26,8 @@ pub enum Via {
     /// WinRM over HTTP, sealed; port 5985.
     #[default]
     Winrm,
+    /// SQL Server's own protocol, port 1433: the machine is asked and told T-SQL alone.
+    Tds,
 }
 
 /// The keys of a connection.
@@ -47,13 +49,15 @@ pub(super) fn resolve(
 ) -> (Connection, Option<String>) {
     let last = |key: &str| layers.iter().rev().find_map(|layer| layer.get(key)).filter(|node| !node.is_null());
     let mut connection = Connection::default();
-    if let Some(via) = last("via").and_then(|node| text(node, "`via`", scope, diagnostics).map(|text| (node, text)))
-        && via.1 != "winrm"
-    {
-        diagnostics.push(
-            Diagnostic::new(via.0.span, format!("no way to reach a host is called {}", shown(&via.1)))
-                .help("via: winrm"),
-        );
+    if let Some(via) = last("via").and_then(|node| text(node, "`via`", scope, diagnostics).map(|text| (node, text))) {
+        match via.1.as_str() {
+            "winrm" => {}
+            "tds" => connection.via = Via::Tds,
+            other => diagnostics.push(
+                Diagnostic::new(via.0.span, format!("no way to reach a host is called {}", shown(other)))
+                    .help("via: winrm, or via: tds for a machine that is reached for its SQL Server alone"),
+            ),
+        }
     }
     connection.user = last("user").and_then(|node| text(node, "`user`", scope, diagnostics));
     connection.password = last("password").and_then(|node| password(node, scope, sources, diagnostics));
@@ -76,7 +80,7 @@ pub(super) fn text(node: &Node, what: &str, scope: &Scope, diagnostics: &mut Vec
     }
 }
 
-fn port(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<u16> {
+pub(super) fn port(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<u16> {
     let value = scope.data(node, None)?;
     let port = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0);
     if port.is_none() {
@@ -85,7 +89,7 @@ fn port(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option
     port
 }
 
-fn password(
+pub(super) fn password(
     node: &Node,
     scope: &Scope,
     sources: &mut Sources,

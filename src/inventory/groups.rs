@@ -23,6 +23,8 @@ pub(super) struct Group {
     pub variables: Variables,
     /// Connection.
     pub connection: Option<Node>,
+    /// How T-SQL is run.
+    pub sql: Option<Node>,
     /// Hints for the lab.
     pub lab: Option<Node>,
 }
@@ -38,6 +40,8 @@ pub(super) struct Written {
     pub variables: Variables,
     /// Connection.
     pub connection: Option<Node>,
+    /// How T-SQL is run.
+    pub sql: Option<Node>,
     /// Hints for the lab.
     pub lab: Option<Node>,
 }
@@ -51,8 +55,8 @@ pub(super) struct Book {
     pub hosts: IndexMap<String, Written>,
 }
 
-const GROUP_KEYS: &[&str] = &["hosts", "children", "vars", "connection", "lab"];
-const HOST_KEYS: &[&str] = &["address", "vars", "connection", "lab"];
+const GROUP_KEYS: &[&str] = &["hosts", "children", "vars", "connection", "sql", "lab"];
+const HOST_KEYS: &[&str] = &["address", "vars", "connection", "sql", "lab"];
 
 impl Book {
     /// Reads an inventory file.
@@ -60,7 +64,12 @@ impl Book {
         let mut book = Book::default();
         book.groups.insert(ALL.to_owned(), Group::default());
         let Some(entries) = yaml::map(root, "an inventory", diagnostics) else { return book };
-        yaml::reject_unknown_keys(entries, &["groups", "vars", "connection", "lab"], "an inventory", diagnostics);
+        yaml::reject_unknown_keys(
+            entries,
+            &["groups", "vars", "connection", "sql", "lab"],
+            "an inventory",
+            diagnostics,
+        );
         let mut all = Group::default();
         shared_keys(root, &mut all, diagnostics);
         book.groups.insert(ALL.to_owned(), all);
@@ -156,6 +165,7 @@ impl Book {
                 address: None,
                 variables: Variables::default(),
                 connection: None,
+                sql: None,
                 lab: None,
             });
             if let (Some(first), Some(second)) = (&written.address, &address) {
@@ -164,6 +174,7 @@ impl Book {
             }
             written.address = address.clone().or_else(|| written.address.take());
             written.connection = here.connection.clone().or_else(|| written.connection.take());
+            written.sql = here.sql.clone().or_else(|| written.sql.take());
             written.lab = here.lab.clone().or_else(|| written.lab.take());
             written.variables.lay_over(&here.variables);
         }
@@ -250,6 +261,11 @@ fn shared_keys(node: &Node, group: &mut Group, diagnostics: &mut Vec<Diagnostic>
     if let Some(connection) = node.get("connection") {
         super::connection::check(connection, diagnostics);
         group.connection = Some(connection.clone());
+    }
+    if let Some(sql) = node.get("sql")
+        && super::sql::check(sql, diagnostics)
+    {
+        group.sql = Some(sql.clone());
     }
     if let Some(lab) = node.get("lab")
         && super::lab::check(lab, diagnostics)

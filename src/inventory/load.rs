@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
-use super::{ALL, Host, Inventory, connection, lab};
+use super::{ALL, Host, Inventory, connection, lab, sql};
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
@@ -171,6 +171,7 @@ fn resolve_host(
         address: name.to_owned(),
         groups: own_groups,
         connection: connection::Connection::default(),
+        sql: sql::SqlConnection::default(),
         lab: lab::LabHints::default(),
         span: written.span,
         variables,
@@ -188,6 +189,9 @@ fn resolve_host(
     if let Some(address) = own_address.or(address) {
         host.address = address;
     }
+    let mut sqls = of_groups(|group| group.sql.as_ref());
+    sqls.extend(&written.sql);
+    host.sql = sql::resolve(&sqls, &host.connection, &scope, sources, diagnostics);
     let mut labs = of_groups(|group| group.lab.as_ref());
     labs.extend(&written.lab);
     host.lab = lab::resolve(&labs, &scope, diagnostics);

@@ -7,6 +7,7 @@ mod lab;
 mod load;
 mod pattern;
 mod range;
+mod sql;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use connection::{Connection, Via};
 pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
+pub use sql::{SqlConnection, SqlVia};
 
 use crate::diagnostic::Span;
 use crate::template::{Value, Variables};
@@ -47,6 +49,8 @@ pub struct Host {
     pub groups: Vec<String>,
     /// How it is reached.
     pub connection: Connection,
+    /// How T-SQL is run on it.
+    pub sql: SqlConnection,
     /// What the lab makes of it.
     pub lab: LabHints,
     /// Where it is written.

@@ -117,6 +117,7 @@ mod tests {
             play: "Web servers".to_owned(),
             after: None,
             calls: vec!["iis_commit".to_owned()],
+            statements: Vec::new(),
             changes: Vec::new(),
         };
         vec![

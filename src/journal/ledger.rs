@@ -65,7 +65,14 @@ mod tests {
     fn what_is_not_answered_or_not_known_is_in_doubt_until_it_is_looked_at() {
         let intent = |host: &str| {
             let calls = vec!["iis_commit".to_owned()];
-            Record::Intent(Intent { host: host.to_owned(), play: String::new(), after: None, calls, changes: vec![] })
+            Record::Intent(Intent {
+                host: host.to_owned(),
+                play: String::new(),
+                after: None,
+                calls,
+                statements: vec![],
+                changes: vec![],
+            })
         };
         let came = |of, came| Record::Outcome(Outcome { of, host: String::new(), came });
         let mut records = vec![intent("a"), intent("b"), intent("c"), intent("d")];

@@ -56,10 +56,25 @@ pub struct Intent {
     /// What the stage waits for, such as `features`; none for what is done at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// The calls by name, in order.
+    /// The calls by name, in order; T-SQL with what it is for.
     pub calls: Vec<String>,
+    /// The T-SQL among them, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<Statement>,
     /// What changes by them.
     pub changes: Vec<Changed>,
+}
+
+/// T-SQL that is about to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// The database in which it runs.
+    pub database: String,
+    /// What it is for.
+    pub purpose: String,
+    /// The batch, with secrets by their names.
+    pub text: String,
 }
 
 /// What changes of one resource.
@@ -148,9 +163,25 @@ impl Intent {
             host: host.to_owned(),
             play: play.to_owned(),
             after: stage.after.clone(),
-            calls: calls.iter().map(|call| call.name().to_owned()).collect(),
+            calls: calls.iter().map(called).collect(),
+            statements: calls.iter().filter_map(Statement::of).collect(),
             changes: steps.iter().map(changed).collect(),
         }
+    }
+}
+
+fn called(call: &hostcall::Write) -> String {
+    match call {
+        hostcall::Write::Sql { purpose, .. } => format!("sql ({purpose})"),
+        other => other.name().to_owned(),
+    }
+}
+
+impl Statement {
+    /// The statement of a call, where it is one.
+    fn of(call: &hostcall::Write) -> Option<Statement> {
+        let hostcall::Write::Sql { database, purpose, text, .. } = call else { return None };
+        Some(Statement { database: database.clone(), purpose: purpose.clone(), text: text.shown() })
     }
 }
 
@@ -163,5 +194,31 @@ impl From<&hostcall::Outcome> for Told {
             hostcall::Outcome::Failed(refusal) => Told::Failed(refusal.clone()),
             hostcall::Outcome::Skipped {} => Told::Skipped,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{SecretRef, SqlPart, Store, statement};
+
+    #[test]
+    fn a_statement_is_recorded_with_its_secrets_by_name() {
+        let secret = SecretRef { store: Store::Age, name: "sql-master-key".to_owned(), fingerprint: None };
+        let text = statement("CREATE MASTER KEY ENCRYPTION BY PASSWORD = {key}", &[("key", SqlPart::Secret(&secret))]);
+        let write = hostcall::Write::Sql {
+            instance: String::new(),
+            database: "Chat".to_owned(),
+            purpose: "make the master key".to_owned(),
+            text: hostcall::Text::Composed(text),
+            arguments: std::collections::BTreeMap::new(),
+            find: None,
+        };
+        let stage = Stage { after: None, steps: Vec::new(), writes: Vec::new(), reboot_allowed: false };
+        let intent = Intent::new("sql01", "Backplane", &stage, &[], &[write, hostcall::Write::Reboot]);
+        assert_eq!(intent.calls, ["sql (make the master key)", "reboot"]);
+        let [statement] = intent.statements.as_slice() else { panic!("{:?}", intent.statements) };
+        let expected = "CREATE MASTER KEY ENCRYPTION BY PASSWORD = N'{{ secret('sql-master-key') }}'";
+        assert_eq!((statement.database.as_str(), statement.text.as_str()), ("Chat", expected));
     }
 }

@@ -43,6 +43,14 @@ impl Lab {
         &self.folder
     }
 
+    /// The authority that vouches for the lab's servers: clients trust them by its file, `ca/ca.pem` in the lab's folder.
+    ///
+    /// # Errors
+    /// When the disk fails or a file is broken.
+    pub fn authority(&self) -> std::io::Result<super::sql::tds::Authority> {
+        super::sql::tds::Authority::open(&self.folder.join("ca"))
+    }
+
     /// Forgets everything about every host of a lab's folder. Must not run while the lab is in use.
     ///
     /// # Errors

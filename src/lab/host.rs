@@ -10,13 +10,12 @@ use super::computer::Computer;
 use super::faults::{Fault, Faults};
 use super::marker::{AgentProcess, Marking};
 use super::model::Model;
-use super::sql::{Instance, SqlSpec};
 use super::versions::Windows;
 use super::windows::WindowsCall;
 use super::{Answers, Folder, LabError, WireFault, stock, utc};
 use crate::hostcall::answer::Certificate;
 use crate::hostcall::write::ConfigFile;
-use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
+use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply, Write};
 
 /// What a new host shall be.
 #[derive(Clone, Debug)]
@@ -33,8 +32,8 @@ pub struct HostSpec {
     pub learn_accounts: bool,
     /// DNS names for each of which the host has a certificate in its store `My`.
     pub certificates: Vec<String>,
-    /// Its instance of SQL Server.
-    pub sql: Option<SqlSpec>,
+    /// The instance of SQL Server that the host has.
+    pub sql: Option<super::sql::SqlSpec>,
 }
 
 impl HostSpec {
@@ -62,11 +61,11 @@ impl HostSpec {
 /// | `certificates.toml` | certificates by store |
 /// | `acls.toml` | files and folders with rights of their own |
 /// | `http.sys.toml` | certificates assigned to endpoints, which IIS does not keep in its files |
-/// | `sql/…` | an instance of SQL Server ([`Instance`]) |
 /// | `runtime.json` | what WAS runs: pools, sites, worker processes, events |
 /// | `faults.toml` | what is wrong with the host |
 /// | `keys/iisWasKey` | the key under which stored passwords are encrypted |
 /// | `calls.log` | what the host was asked, by name |
+/// | `sql/…` | its instance of SQL Server, where it has one ([`super::sql::Instance`]) |
 /// | `C/…` | drive `C:`, with `C/Windows/System32/inetsrv/config/applicationHost.config` |
 ///
 /// Every batch reads the files anew and replaces whole files, so a person may edit any of them at any time.
@@ -75,7 +74,7 @@ pub struct LabHost {
     folder: Folder,
     spec: Option<HostSpec>,
     counts: Mutex<Option<Counts>>,
-    sql: Instance,
+    instance: Mutex<Option<super::sql::Instance>>,
     marking: Mutex<Marking>,
 }
 
@@ -86,7 +85,7 @@ impl LabHost {
             folder: Folder::new(folder.as_ref()),
             spec: Some(spec),
             counts: Mutex::new(None),
-            sql: Instance::open(&Folder::new(folder.as_ref())),
+            instance: Mutex::new(None),
             marking: Mutex::default(),
         }
     }
@@ -107,7 +106,7 @@ impl LabHost {
             folder: Folder::new(folder.as_ref()),
             spec: None,
             counts: Mutex::new(None),
-            sql: Instance::open(&Folder::new(folder.as_ref())),
+            instance: Mutex::new(None),
             marking: Mutex::default(),
         }
     }
@@ -115,15 +114,6 @@ impl LabHost {
     /// The folder of its files.
     pub fn folder(&self) -> &Folder {
         &self.folder
-    }
-
-    /// Its instance of SQL Server; `None` where there is none.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn instance(&self) -> Result<Option<Instance>, LabError> {
-        drop(self.lock()?);
-        Ok(Instance::is_in(&self.folder).then(|| self.sql.clone()))
     }
 
     /// Gives the host a fault. Giving it twice is giving it once.
@@ -196,13 +186,30 @@ impl LabHost {
         stores.save(&self.folder)
     }
 
+    /// Its instance of SQL Server; `None` where it has none.
+    ///
+    /// # Errors
+    /// When the disk fails or the spec names a version that the lab does not have.
+    pub fn sql(&self) -> Result<Option<super::sql::Instance>, LabError> {
+        let _counts = self.lock()?;
+        let mut instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        if instance.is_none() {
+            *instance = match self.spec.as_ref().and_then(|spec| spec.sql.as_ref()) {
+                Some(spec) => Some(super::sql::Instance::create(&self.folder, spec)?),
+                None if super::sql::Instance::is_in(&self.folder) => Some(super::sql::Instance::open(&self.folder)),
+                None => None,
+            };
+        }
+        Ok(instance.clone())
+    }
+
     /// What a site of the host answers to a request, as http.sys and IIS would; `None` where nobody listens.
     ///
     /// # Errors
     /// When a file of the host is broken.
     pub fn serve(&self, request: &super::iis::Request) -> Result<Option<super::iis::Served>, Refusal> {
         let _counts = self.lock()?;
-        Model::load(&self.folder, &self.sql)?.serve(request)
+        Model::load(&self.folder)?.serve(request)
     }
 
     /// The http endpoints of the host's started sites.
@@ -211,7 +218,7 @@ impl LabHost {
     /// When a file of the host is broken.
     pub fn endpoints(&self) -> Result<Vec<super::iis::Endpoint>, Refusal> {
         let _counts = self.lock()?;
-        Model::load(&self.folder, &self.sql)?.endpoints()
+        Model::load(&self.folder)?.endpoints()
     }
 
     /// The computer's name; empty where its own file is broken.
@@ -225,7 +232,7 @@ impl LabHost {
     pub(super) fn windows(&self, call: &WindowsCall) -> Result<Value, LabError> {
         let mut counts = self.lock()?;
         self.counted(&mut counts)?;
-        let mut model = Model::load(&self.folder, &self.sql)?;
+        let mut model = Model::load(&self.folder)?;
         let answer = model.windows(call);
         let write = match call {
             WindowsCall::Tell { write } => Some(write.clone()),
@@ -258,9 +265,6 @@ impl LabHost {
             && !self.folder.path(Computer::FILE).exists()
         {
             stock::create(&self.folder, spec)?;
-            if let Some(sql) = &spec.sql {
-                Instance::create(&self.folder, sql)?;
-            }
         }
         // Looked at once a process; what is in the inventory now counts, not only what was there at the first run.
         if let Some(spec) = self.spec.as_ref().filter(|spec| counts.is_none() && !spec.certificates.is_empty()) {
@@ -284,10 +288,11 @@ impl LabHost {
     }
 
     fn replies(&self, process: &Arc<AgentProcess>, access: Access, batch: &Batch) -> Result<Replies, LabError> {
+        let instance = if batch.calls.iter().any(is_about_sql) { self.sql()? } else { None };
         let mut counts = self.lock()?;
         let mut marking = self.marking.lock().unwrap_or_else(PoisonError::into_inner);
         self.counted(&mut counts)?;
-        let mut model = Model::load(&self.folder, &self.sql)?;
+        let mut model = Model { instance, access, ..Model::load(&self.folder)? };
         let mut stopped = false;
         let replies = batch.calls.iter().map(|call| match call {
             Call::Ask(read) => Reply::Answer(model.ask(read, &batch.nonce)),
@@ -338,6 +343,10 @@ impl Answers for LabHost {
             tracing::warn!(%error, "a fault that happens once stays");
         }
     }
+}
+
+fn is_about_sql(call: &Call) -> bool {
+    matches!(call, Call::Ask(Read::Sql { .. }) | Call::Tell(Write::Sql { .. } | Write::SetRegistry { .. }))
 }
 
 fn read_only(write: &Write) -> Refusal {

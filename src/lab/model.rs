@@ -6,9 +6,10 @@ use super::computer::Computer;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
+use super::model_sql::SqlConnection;
 use super::sql::Instance;
 use super::{Folder, LabError, features, stock};
-use crate::hostcall::{Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
+use crate::hostcall::{Access, Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
 /// A host's files, read at the start of a batch.
 pub struct Model {
@@ -20,8 +21,12 @@ pub struct Model {
     pub faults: Faults,
     /// Its Windows features.
     pub features: HostFeatures,
-    /// Its instance of SQL Server, whether there is one or not.
-    pub sql: Instance,
+    /// The batch's connection to the instance of SQL Server, once it is needed.
+    pub sql: Option<SqlConnection>,
+    /// The instance itself, for a batch that has something for it.
+    pub instance: Option<Instance>,
+    /// What the session may do that the batch belongs to.
+    pub access: Access,
 }
 
 /// What a call tells.
@@ -32,11 +37,18 @@ impl Model {
     ///
     /// # Errors
     /// When one of them is broken.
-    pub fn load(folder: &Folder, sql: &Instance) -> Result<Model, LabError> {
+    pub fn load(folder: &Folder) -> Result<Model, LabError> {
         let computer: Computer = folder.read_toml(Computer::FILE)?;
         let features = features::load(folder, computer.version()?)?;
-        let faults = folder.read_toml(Faults::FILE)?;
-        Ok(Model { folder: folder.clone(), faults, features, computer, sql: sql.clone() })
+        Ok(Model {
+            folder: folder.clone(),
+            faults: folder.read_toml(Faults::FILE)?,
+            features,
+            computer,
+            sql: None,
+            instance: None,
+            access: Access::ReadOnly,
+        })
     }
 
     /// Answers a read.
@@ -55,7 +67,9 @@ impl Model {
             Read::Accounts { names } => self.accounts(names).map(Some),
             Read::Acl { path } => self.acl(path).and_then(|found| present(found.as_ref())),
             Read::Http { verb, at, path } => self.http(*verb, at, path),
-            Read::Sql { database, query, arguments, .. } => self.sql(database, query, arguments).map(Some),
+            Read::Sql { instance, database, query, arguments } => {
+                self.ask_sql(instance, database, query, arguments).map(Some)
+            }
         };
         match answer {
             Ok(Some(value)) => Answer::Present(value),
@@ -86,13 +100,11 @@ impl Model {
                 Err(refused_plainly(RefusalCode::Failed, "a marker lasts as long as its process, and none came"))
             }
             Write::TestLogon { account, password } => self.test_logon(account, password),
-            Write::Sql { database, text, arguments, find, .. } => {
-                self.run_sql(database, text, arguments, find.as_ref())
-            }
+            Write::Sql { .. } => self.tell_sql(write),
             Write::SetRegistry { key, name, was, text } => {
                 match self.set_registry(key, name, was.as_deref(), text.as_deref()) {
-                    Ok(Some(at)) => return Outcome::Moved { at },
-                    Ok(None) => Ok(serde_json::Value::Null),
+                    Ok(Err(at)) => return Outcome::Moved { at },
+                    Ok(Ok(())) => Ok(serde_json::Value::Null),
                     Err(refusal) => Err(refusal),
                 }
             }

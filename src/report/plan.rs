@@ -164,7 +164,15 @@ fn is_address(step: &PlannedStep, change: &Change) -> bool {
 
 /// A write as lines, for those who want to see the edits themselves. Secrets are references here.
 fn write_lines(write: &Write) -> Vec<String> {
-    let Write::IisCommit { edits, .. } = write else { return vec![write.name().to_owned()] };
+    let edits = match write {
+        Write::IisCommit { edits, .. } => edits,
+        Write::Sql { database, purpose, text, .. } => return statement_lines(database, purpose, &text.shown()),
+        Write::SetRegistry { key, name, text, .. } => {
+            let text = text.as_ref().map_or_else(|| "nothing".to_owned(), |text| format!("{text:?}"));
+            return vec![format!("set_registry, {key}\\{name} = {text}")];
+        }
+        other => return vec![other.name().to_owned()],
+    };
     let mut lines = vec![format!("iis_commit, {} edits in one commit:", edits.len())];
     lines.extend(edits.iter().map(|edit| {
         let value = serde_json::to_value(edit).unwrap_or_default();
@@ -181,6 +189,12 @@ fn write_lines(write: &Write) -> Vec<String> {
         format!("  {name} {}{steps} {what}", edit.at().section)
     }));
     lines
+}
+
+/// A batch of T-SQL as lines, without what only readers of its source need.
+fn statement_lines(database: &str, purpose: &str, text: &str) -> Vec<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+    [format!("sql in {database}, to {purpose}:")].into_iter().chain(code.map(|line| format!("  {line}"))).collect()
 }
 
 fn summary(surveys: &[Survey], how: Differences) -> String {

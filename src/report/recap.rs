@@ -38,9 +38,13 @@ pub fn recap_text(outcomes: &[HostOutcome], style: Style, figures: bool) -> Stri
         }
         if figures {
             let traffic = outcome.traffic;
+            let batches = match traffic.sql_batches {
+                0 => String::new(),
+                n => format!(", {n} batches of T-SQL"),
+            };
             let _ = writeln!(
                 text,
-                "{:width$}    {} requests, {} bytes up, {} bytes down, {} processes",
+                "{:width$}    {} requests, {} bytes up, {} bytes down, {} processes{batches}",
                 "", traffic.requests, traffic.bytes_up, traffic.bytes_down, traffic.processes
             );
         }

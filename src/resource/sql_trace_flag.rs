@@ -193,10 +193,11 @@ mod tests {
         let plain = ["-dC:\\m", "-eC:\\e", "-lC:\\l"];
         let with = ["-dC:\\m", "-T4133", "-T1118"];
         check(&plain, &[(4133, true)], &[("SQLArg3", None, Some("-T4133"))]);
-        check(&plain, &[(4133, true), (1118, true)], &[
-            ("SQLArg3", None, Some("-T4133")),
-            ("SQLArg4", None, Some("-T1118")),
-        ]);
+        check(
+            &plain,
+            &[(4133, true), (1118, true)],
+            &[("SQLArg3", None, Some("-T4133")), ("SQLArg4", None, Some("-T1118"))],
+        );
         let gone = [("SQLArg1", Some("-T4133"), Some("-T1118")), ("SQLArg2", Some("-T1118"), None)];
         check(&with, &[(4133, false)], &gone);
         let both = [gone[0], gone[1], ("SQLArg1", Some("-T1118"), None)];

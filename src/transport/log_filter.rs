@@ -16,5 +16,8 @@ pub fn log_filter(verbosity: u8) -> EnvFilter {
         _ => (LevelFilter::TRACE, LevelFilter::DEBUG),
     };
     let capped = TELLTALES.map(|name| format!("{name}=warn")).join(",");
-    EnvFilter::builder().with_default_directive(others.into()).parse_lossy(format!("farmhand={ours},{capped}"))
+    // What a server says is told where it belongs; tiberius would tell it a second time.
+    EnvFilter::builder()
+        .with_default_directive(others.into())
+        .parse_lossy(format!("farmhand={ours},{capped},tiberius=off"))
 }

@@ -61,6 +61,8 @@ pub struct Traffic {
     pub bytes_down: u64,
     /// Processes started on the host.
     pub processes: u64,
+    /// Batches and calls to SQL Server over TDS, after the login.
+    pub sql_batches: u64,
 }
 
 impl std::ops::AddAssign for Traffic {
@@ -69,6 +71,7 @@ impl std::ops::AddAssign for Traffic {
         self.bytes_up += more.bytes_up;
         self.bytes_down += more.bytes_down;
         self.processes += more.processes;
+        self.sql_batches += more.sql_batches;
     }
 }
 

@@ -104,6 +104,13 @@ impl fmt::Display for SecretRef {
     }
 }
 
+impl SecretRef {
+    /// The secret for people, in the place of its value.
+    pub fn shown(&self) -> String {
+        format!("{{{{ secret('{self}') }}}}")
+    }
+}
+
 /// A secret's value. It exists only while bytes for the wire are being made: no Serialize, Display, Debug or Clone.
 pub struct SecretValue(Zeroizing<String>);
 

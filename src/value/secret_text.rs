@@ -106,6 +106,15 @@ impl SecretText {
         })
     }
 
+    /// The text for people, each secret by its name.
+    pub fn shown(&self) -> String {
+        let piece = |piece: &TextPiece| match piece {
+            TextPiece::Plain(text) => text.clone(),
+            TextPiece::Secret(piece) => piece.secret.shown(),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// The bytes for the wire. `resolve` gives a secret's value, or says why there is none.
     ///
     /// # Errors

@@ -178,7 +178,8 @@ impl<'a> Names<'a> {
     }
 
     fn unknown_receiver(&mut self, node: Node<'a>, name: &str, method: bool) {
-        if name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        // What is called when something happens is added by a method that .NET itself writes so.
+        if name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.starts_with("add_") {
             if method || !self.allowed.keys.contains(name) {
                 self.complain(node, &format!("{name} is neither a key of data nor written as .NET writes a member"));
             }

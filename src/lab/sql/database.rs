@@ -9,6 +9,7 @@ use super::server::{SA_SID, same};
 /// A database. A person may edit its file; the next batch sees the change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches of sys.databases")]
 pub struct Database {
     /// Its name.
     pub name: String,
@@ -150,14 +151,23 @@ pub struct Object {
 
 /// Fixed roles of every database and their ids.
 const FIXED_ROLES: &[(&str, i64)] = &[
-    ("db_owner", 16384), ("db_accessadmin", 16385), ("db_securityadmin", 16386), ("db_ddladmin", 16387),
-    ("db_backupoperator", 16389), ("db_datareader", 16390), ("db_datawriter", 16391), ("db_denydatareader", 16392),
+    ("db_owner", 16384),
+    ("db_accessadmin", 16385),
+    ("db_securityadmin", 16386),
+    ("db_ddladmin", 16387),
+    ("db_backupoperator", 16389),
+    ("db_datareader", 16390),
+    ("db_datawriter", 16391),
+    ("db_denydatareader", 16392),
     ("db_denydatawriter", 16393),
 ];
 
 /// Queues that every database has, by object id.
-const QUEUES: &[(&str, i64)] =
-    &[("QueryNotificationErrorsQueue", 1_977_058_079), ("EventNotificationErrorsQueue", 2_009_058_193), ("ServiceBrokerQueue", 2_041_058_307)];
+const QUEUES: &[(&str, i64)] = &[
+    ("QueryNotificationErrorsQueue", 1_977_058_079),
+    ("EventNotificationErrorsQueue", 2_009_058_193),
+    ("ServiceBrokerQueue", 2_041_058_307),
+];
 
 /// Contracts that every database has: id and name.
 pub const CONTRACTS: &[(i64, &str)] = &[
@@ -192,8 +202,12 @@ impl Database {
         ];
         principals.extend(FIXED_ROLES.iter().map(|(role, id)| principal(role, *id, "R", "", None)));
         let schema = |name: &str, id: i64, owner: &str| Schema { name: name.to_owned(), id, owner: owner.to_owned() };
-        let mut schemas =
-            vec![schema("dbo", 1, "dbo"), schema("guest", 2, "guest"), schema("INFORMATION_SCHEMA", 3, "INFORMATION_SCHEMA"), schema("sys", 4, "sys")];
+        let mut schemas = vec![
+            schema("dbo", 1, "dbo"),
+            schema("guest", 2, "guest"),
+            schema("INFORMATION_SCHEMA", 3, "INFORMATION_SCHEMA"),
+            schema("sys", 4, "sys"),
+        ];
         schemas.extend(FIXED_ROLES.iter().map(|(role, id)| schema(role, *id, role)));
         let objects = QUEUES.iter().map(|(queue, id)| Object {
             name: (*queue).to_owned(),
@@ -249,7 +263,7 @@ impl Database {
             recovery.clone_into(&mut database.recovery);
             // In model and msdb, and where it is off for good, the identifier is none.
             if !broker {
-                database.broker_guid = "00000000-0000-0000-0000-000000000000".to_owned();
+                "00000000-0000-0000-0000-000000000000".clone_into(&mut database.broker_guid);
             }
             if id != 3 {
                 database.snapshot_isolation = id == 1 || id == 4;
@@ -287,7 +301,9 @@ impl Database {
 
     /// An object by schema and name; every schema where none is named.
     pub fn object(&self, schema: Option<&str>, name: &str) -> Option<&Object> {
-        self.objects.iter().find(|object| same(&object.name, name) && schema.is_none_or(|schema| same(&object.schema, schema)))
+        self.objects
+            .iter()
+            .find(|object| same(&object.name, name) && schema.is_none_or(|schema| same(&object.schema, schema)))
     }
 
     /// A number for something new.

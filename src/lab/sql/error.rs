@@ -21,7 +21,10 @@ pub fn no_access(login: &str, database: &str) -> SqlError {
 
 /// 15151, which hides whether something is not there or not to be seen.
 pub fn not_found(verb: &str, what: &str, name: &str) -> SqlError {
-    sixteen(15151, format!("Cannot {verb} the {what} '{name}', because it does not exist or you do not have permission."))
+    sixteen(
+        15151,
+        format!("Cannot {verb} the {what} '{name}', because it does not exist or you do not have permission."),
+    )
 }
 
 /// 15247.

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::database::Database;
-use super::error::{broken, login_failed};
 use super::key::Password;
 use super::log::{self, Kind, LoggedBatch, SqlCounts};
 use super::moment::Moment;
-use super::reply::{Reply, SqlError};
+use super::reply::Reply;
 use super::run::{self, Parameter};
 use super::server::{Login, LoginKind, Server};
-use super::session::{Client, Connected, OpenTransaction, Seen, Session};
+use super::session::{Connected, OpenTransaction, Session};
 use super::state::{Content, State};
 use super::versions::{Edition, Version};
 use crate::lab::computer::Computer;
@@ -44,7 +43,7 @@ impl Default for SqlSpec {
 /// `sql/databases/NAME.json` ([`Database`]). Every batch reads them anew, so a person may edit any of them at any time.
 #[derive(Clone)]
 pub struct Instance {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What an instance and its sessions have in common.
@@ -67,6 +66,16 @@ pub struct Heard {
     pub parameters: Vec<String>,
 }
 
+/// What a server tells of an instance.
+pub struct About {
+    /// `@@SERVERNAME`.
+    pub server_name: String,
+    /// DNS names of its host.
+    pub names: Vec<String>,
+    /// Its version.
+    pub version: &'static Version,
+}
+
 impl Shared {
     pub(super) fn gate(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
@@ -78,10 +87,10 @@ impl Shared {
 
     /// Undoes what a transaction did, where there is one.
     pub(super) fn roll_back(&self, transaction: Option<OpenTransaction>) {
-        let Some(transaction) = transaction else { return };
+        let Some(transaction) = transaction.filter(OpenTransaction::changed) else { return };
         let _gate = self.gate();
         let undone = State::load(&self.folder).and_then(|mut state| {
-            state.content = transaction.before;
+            transaction.undo(&mut state.content);
             state.save()
         });
         if let Err(error) = undone {
@@ -184,6 +193,14 @@ impl Instance {
         })
     }
 
+    /// The same with a password of a store.
+    ///
+    /// # Errors
+    /// As [`Instance::declare_login`].
+    pub fn declare_operator(&self, name: &str, password: &crate::value::SecretValue) -> Result<(), LabError> {
+        self.declare_login(name, password.expose(), true)
+    }
+
     /// Restarts the instance: trace flags are those of the startup arguments, tempdb is new, sessions end.
     ///
     /// # Errors
@@ -206,109 +223,6 @@ impl Instance {
         })
     }
 
-    /// Logs in with a name and a password of SQL Server's own.
-    ///
-    /// # Errors
-    /// 18456 where it is refused, 4060 where the database cannot be opened.
-    pub fn log_in(&self, user: &str, password: &str, client: &Client) -> Result<Session, SqlError> {
-        let gate = self.shared.gate();
-        let mut state = State::load(&self.shared.folder).map_err(|error| broken(&error.to_string()))?;
-        // The states are those of SQL Server's own log; a client sees 1 whatever it is.
-        let found = state.content.server.login(user).cloned();
-        let verdict = if state.shows_once(Fault::SqlLoginFailed).map_err(|error| broken(&error.to_string()))? {
-            Some(8)
-        } else {
-            match found {
-                None => Some(5),
-                Some(login) if login.kind != LoginKind::Sql => Some(6),
-                Some(login) if !login.password.as_ref().is_some_and(|known| known.is(password)) => Some(8),
-                Some(login) if login.disabled => Some(7),
-                Some(_) => None,
-            }
-        };
-        let result = match verdict {
-            Some(reason) => Err((login_failed(user), reason)),
-            None => self.admit(&state, user, client),
-        };
-        self.note_login(&state, user, client, result.as_ref().err());
-        drop(gate);
-        result.map_err(|(error, _)| error)
-    }
-
-    /// Logs in a Windows account that Windows itself has let in.
-    ///
-    /// # Errors
-    /// 18456 where no login lets it in, 4060 where the database cannot be opened.
-    pub fn log_in_windows(&self, account: &str, client: &Client) -> Result<Session, SqlError> {
-        let gate = self.shared.gate();
-        let state = State::load(&self.shared.folder).map_err(|error| broken(&error.to_string()))?;
-        let server = &state.content.server;
-        let by_name = server.login(account).filter(|login| login.kind != LoginKind::Sql).map(|login| login.name.clone());
-        // Whoever speaks to a host administers it.
-        let by_group = || server.login(r"BUILTIN\Administrators").map(|login| login.name.clone());
-        let result = match by_name.or_else(by_group) {
-            None => Err((login_failed(account), 11)),
-            Some(name) if server.login(&name).is_some_and(|login| login.disabled) => Err((login_failed(account), 7)),
-            Some(name) => self.admit(&state, &name, client),
-        };
-        self.note_login(&state, account, client, result.as_ref().err());
-        drop(gate);
-        result.map_err(|(error, _)| error)
-    }
-
-    fn admit(&self, state: &State, user: &str, client: &Client) -> Result<Session, (SqlError, i32)> {
-        let login = state.content.server.login(user).ok_or_else(|| (login_failed(user), 5))?;
-        let wanted = if client.database.is_empty() { &login.default_database } else { &client.database };
-        let may = run::may_use(state, &login.name, wanted);
-        let database = match state.database(wanted) {
-            Some(database) if may.is_ok() => database.name.clone(),
-            _ => {
-                let text = format!("Cannot open database \"{wanted}\" requested by the login. The login failed.");
-                return Err((SqlError::new(4060, 11, text), 38));
-            }
-        };
-        let signs = Arc::default();
-        let seen = Seen {
-            login: login.name.clone(),
-            host: client.host.clone(),
-            program: client.program.clone(),
-            database: database.clone(),
-            since: state.now(),
-            signs: Arc::clone(&signs),
-        };
-        let spid = self.shared.connected.add(seen);
-        Ok(Session {
-            shared: Arc::clone(&self.shared),
-            spid,
-            login: login.name.clone(),
-            impersonators: Vec::new(),
-            database,
-            no_count: false,
-            xact_abort: false,
-            lock_timeout_millis: -1,
-            transaction: None,
-            open_keys: Vec::new(),
-            trace_flags: Vec::new(),
-            signs,
-        })
-    }
-
-    fn note_login(&self, state: &State, user: &str, client: &Client, refused: Option<&(SqlError, i32)>) {
-        let logged = LoggedBatch {
-            utc: state.computer.utc(),
-            spid: 0,
-            login: user.to_owned(),
-            program: client.program.clone(),
-            kind: Kind::Login,
-            database: client.database.clone(),
-            text: String::new(),
-            mutating: 0,
-            done: 0,
-            errors: refused.map(|(error, state)| vec![error.number, *state]).unwrap_or_default(),
-        };
-        self.note(&logged);
-    }
-
     /// Carries out a batch and says what the instance says to it. May wait for other sessions, for as long as the
     /// session's lock timeout; call it off the runtime's threads.
     pub fn execute(&self, session: &mut Session, kind: Kind, text: &str, parameters: &[Parameter]) -> Vec<Reply> {
@@ -327,15 +241,19 @@ impl Instance {
             text: log::masked(text),
             mutating: ran.mutating,
             done: ran.done,
-            errors: ran.replies.iter().filter_map(|reply| match reply {
-                Reply::Error(error) => Some(error.number),
-                _ => None,
-            }).collect(),
+            errors: ran
+                .replies
+                .iter()
+                .filter_map(|reply| match reply {
+                    Reply::Error(error) => Some(error.number),
+                    _ => None,
+                })
+                .collect(),
         });
         ran.replies
     }
 
-    fn note(&self, logged: &LoggedBatch) {
+    pub(super) fn note(&self, logged: &LoggedBatch) {
         if let Err(error) = log::append(&self.shared.folder, logged) {
             tracing::warn!(%error, "a statement is missing in the lab's log");
         }
@@ -366,10 +284,17 @@ impl Instance {
         all.iter().filter(holds).cloned().collect()
     }
 
-    /// Whether a fault is there; one that shows once is over then.
-    pub(super) fn shows_once(&self, fault: Fault) -> bool {
+    /// What a server tells of the instance before anybody logs in.
+    ///
+    /// # Errors
+    /// When a file is broken.
+    pub fn about(&self) -> Result<About, LabError> {
         let _gate = self.shared.gate();
-        State::load(&self.shared.folder).and_then(|mut state| state.shows_once(fault)).unwrap_or(false)
+        let state = State::load(&self.shared.folder)?;
+        let computer = state.computer.computer.to_lowercase();
+        let mut names = vec![computer.clone()];
+        names.extend(state.computer.domain.as_ref().map(|domain| format!("{computer}.{domain}")));
+        Ok(About { server_name: state.server_name(), names, version: state.content.server.version() })
     }
 
     /// Whether a fault is there.

@@ -49,7 +49,7 @@ pub fn weakness(password: &str) -> Option<Weakness> {
     }
     let kinds: [fn(char) -> bool; 4] =
         [char::is_uppercase, char::is_lowercase, |c| c.is_ascii_digit(), |c| !c.is_alphanumeric()];
-    let found = kinds.iter().filter(|kind| password.chars().any(|character| kind(character))).count();
+    let found = kinds.iter().filter(|kind| password.chars().any(kind)).count();
     (found < 3).then_some(Weakness::Simple)
 }
 
@@ -123,7 +123,7 @@ impl MasterKey {
 #[serde(deny_unknown_fields)]
 pub struct KeyBackup {
     /// Says what the file is.
-    pub lab_key_backup: String,
+    pub lab_backup_of: String,
     /// The key's material.
     pub material: String,
     /// The password of the file.

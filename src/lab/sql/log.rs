@@ -128,12 +128,11 @@ const MASKED: &[&[&str]] = &[
 /// whole. Only a statement of the batch itself is seen; one inside a literal, as sp_executesql has it, is not.
 pub fn masked(text: &str) -> String {
     let Ok(tokens) = lex(text) else { return text.to_owned() };
-    let word = |at: usize, expected: &str| {
-        matches!(tokens.get(at).map(|placed| &placed.token), Some(Token::Word(word)) if word.eq_ignore_ascii_case(expected))
-    };
+    let word = |at: usize, expected: &str| matches!(tokens.get(at).map(|placed| &placed.token), Some(Token::Word(word)) if word.eq_ignore_ascii_case(expected));
     let password = (0..tokens.len()).any(|at| word(at, "PASSWORD"));
     for statement in MASKED {
-        let found = (0..tokens.len()).any(|at| statement.iter().enumerate().all(|(index, expected)| word(at + index, expected)));
+        let found = (0..tokens.len())
+            .any(|at| statement.iter().enumerate().all(|(index, expected)| word(at + index, expected)));
         if password && found {
             let name = statement.join(" ").to_lowercase();
             return format!(

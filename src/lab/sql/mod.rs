@@ -3,6 +3,7 @@
 //! It knows catalog views and statements, no resource kinds, and no answer depends on the text of a shipped file.
 //! What is not in the subset is error 102, as SQL Server says it.
 
+mod admission;
 mod database;
 mod error;
 mod instance;
@@ -14,12 +15,13 @@ mod run;
 mod server;
 mod session;
 mod state;
+pub mod tds;
 pub mod tsql;
 mod value;
 mod versions;
 
 pub use database::{Database, Member, Object, Permission, Principal, Schema};
-pub use instance::{Heard, Instance, SqlSpec};
+pub use instance::{About, Heard, Instance, SqlSpec};
 pub use key::{MasterKey, Password, ServiceKey};
 pub use log::{Kind, LoggedBatch, SqlCounts};
 pub use moment::Moment;

@@ -51,8 +51,7 @@ impl Moment {
 
     /// The text of style 0, as PRINT has it: `Nov 21 2026 12:34PM`.
     pub fn plain(self) -> String {
-        const MONTHS: [&str; 12] =
-            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let text = utc::text(UNIX_EPOCH + Duration::from_secs(self.seconds));
         let part = |from: usize, to: usize| text.get(from..to).and_then(|part| part.parse::<usize>().ok()).unwrap_or(0);
         let (month, hour) = (MONTHS.get(part(5, 7).saturating_sub(1)).unwrap_or(&"Jan"), part(11, 13));
@@ -113,7 +112,9 @@ mod tests {
 
     #[test]
     fn texts_come_back() {
-        for text in ["2026-11-21T12:34:56.123", "2000-02-29T00:00:00", "1999-12-31T23:59:59.997", "2004-03-01T01:00:00.003"] {
+        for text in
+            ["2026-11-21T12:34:56.123", "2000-02-29T00:00:00", "1999-12-31T23:59:59.997", "2004-03-01T01:00:00.003"]
+        {
             assert_eq!(Moment::parse(text).unwrap().iso(), text);
         }
         for text in ["", "2026-13-01T00:00:00", "2026-11-21", "yesterday", "2026-11-21T24:00:00"] {

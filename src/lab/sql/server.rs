@@ -149,8 +149,15 @@ pub struct ListedSession {
 
 /// Fixed server roles and their ids, public first.
 pub const SERVER_ROLES: &[(&str, i64)] = &[
-    ("public", 2), ("sysadmin", 3), ("securityadmin", 4), ("serveradmin", 5), ("setupadmin", 6), ("processadmin", 7),
-    ("diskadmin", 8), ("dbcreator", 9), ("bulkadmin", 10),
+    ("public", 2),
+    ("sysadmin", 3),
+    ("securityadmin", 4),
+    ("serveradmin", 5),
+    ("setupadmin", 6),
+    ("processadmin", 7),
+    ("diskadmin", 8),
+    ("dbcreator", 9),
+    ("bulkadmin", 10),
 ];
 
 /// The SID of sa.
@@ -201,7 +208,9 @@ impl Server {
 
     /// Its version; the newest where the file names one that is not known.
     pub fn version(&self) -> &'static Version {
-        Version::of(&self.version).or_else(|| Version::all().last()).unwrap_or_else(|| unreachable!("there are versions"))
+        Version::of(&self.version)
+            .or_else(|| Version::all().last())
+            .unwrap_or_else(|| unreachable!("there are versions"))
     }
 
     /// The id under which the registry keeps it, such as `MSSQL15.MSSQLSERVER`.

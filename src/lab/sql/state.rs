@@ -149,7 +149,12 @@ impl State {
 
     /// What this instance's secondary replica of a database lets in.
     pub fn secondary_connections(&self, database: &Database) -> Option<&str> {
-        let group = self.content.server.groups.iter().find(|known| database.group.as_deref().is_some_and(|name| same(name, &known.name)))?;
+        let group = self
+            .content
+            .server
+            .groups
+            .iter()
+            .find(|known| database.group.as_deref().is_some_and(|name| same(name, &known.name)))?;
         let local = group.replicas.iter().find(|replica| same(&replica.server, &self.server_name()))?;
         (!local.primary).then_some(local.secondary_connections.as_str())
     }

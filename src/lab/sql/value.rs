@@ -117,7 +117,10 @@ impl Value {
             Value::Text(text) => Some(text.clone()),
             Value::Bytes(bytes) => {
                 // Two bytes are one UTF-16 character, as in SQL Server.
-                let units: Vec<u16> = bytes.chunks(2).map(|pair| pair.iter().rev().fold(0, |unit, byte| unit << 8 | u16::from(*byte))).collect();
+                let units: Vec<u16> = bytes
+                    .chunks(2)
+                    .map(|pair| pair.iter().rev().fold(0, |unit, byte| unit << 8 | u16::from(*byte)))
+                    .collect();
                 Some(String::from_utf16_lossy(&units))
             }
             Value::Guid(guid) => Some(guid_text(guid)),
@@ -138,7 +141,7 @@ pub fn hex_text(bytes: &[u8]) -> String {
 
 /// The bytes of a hexadecimal text; a missing first digit counts as 0.
 pub fn hex_bytes(text: &str) -> Option<Vec<u8>> {
-    let text = if text.len() % 2 == 0 { text.to_owned() } else { format!("0{text}") };
+    let text = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
     if !text.is_ascii() {
         return None;
     }

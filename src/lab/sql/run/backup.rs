@@ -18,7 +18,7 @@ use crate::lab::sql::versions::Edition;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DatabaseBackup {
-    lab_database_backup: String,
+    lab_backup_of: String,
     /// `ProductVersion` major of the instance that made it.
     major: i64,
     /// Server name of that instance.
@@ -49,10 +49,11 @@ impl Run<'_> {
         if !self.may_in(database, "BACKUP DATABASE") {
             return Err(denied_in_database("BACKUP DATABASE", name).into());
         }
-        let path = locate(self.state.folder.root(), &file).filter(|path| path.parent().is_some_and(std::path::Path::is_dir));
+        let path =
+            locate(self.state.folder.root(), &file).filter(|path| path.parent().is_some_and(std::path::Path::is_dir));
         let path = path.ok_or_else(|| terminated("BACKUP", cannot_open(&file, 3)))?;
         let backup = DatabaseBackup {
-            lab_database_backup: database.name.clone(),
+            lab_backup_of: database.name.clone(),
             major: self.state.content.server.version().major(),
             server: self.state.server_name(),
             database: database.clone(),
@@ -85,7 +86,9 @@ impl Run<'_> {
         let bytes = locate(&host, &file).and_then(|path| fs::read(path).ok());
         let bytes = bytes.ok_or_else(|| terminated("RESTORE", cannot_open(&file, 2)))?;
         let invalid = || {
-            let text = format!("The media family on device '{file}' is incorrectly formed. SQL Server cannot process this media family.");
+            let text = format!(
+                "The media family on device '{file}' is incorrectly formed. SQL Server cannot process this media family."
+            );
             terminated("RESTORE", SqlError::new(3241, 16, text))
         };
         let backup: DatabaseBackup = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
@@ -99,25 +102,38 @@ impl Run<'_> {
                 return Err(in_group(name).into());
             }
             if !has("REPLACE") && old.name != backup.database.name {
-                let text = format!("The backup set holds a backup of a database other than the existing '{name}' database.");
+                let text =
+                    format!("The backup set holds a backup of a database other than the existing '{name}' database.");
                 return Err(terminated("RESTORE", SqlError::new(3154, 16, text).with_state(4)));
             }
         }
         // Two databases cannot share files: a copy beside the original must be moved.
         let copy = !same(name, &backup.database.name) && self.state.database(&backup.database.name).is_some();
         if copy && moves.is_empty() && same(&backup.server, &self.state.server_name()) {
-            let text = format!("The file '{}' cannot be overwritten.  It is being used by database '{0}'.", backup.database.name);
+            let text = format!(
+                "The file '{}' cannot be overwritten.  It is being used by database '{0}'.",
+                backup.database.name
+            );
             return Err(terminated("RESTORE", SqlError::new(1834, 16, text)));
         }
         for (_, to) in moves {
             let there = locate(&host, to).is_some_and(|path| path.parent().is_some_and(std::path::Path::is_dir));
             if !there && !same_folder(to, &self.state.content.server.data_folder) {
-                let text = format!("Directory lookup for the file \"{to}\" failed with the operating system error 3(The system cannot find the path specified.).");
+                let text = format!(
+                    "Directory lookup for the file \"{to}\" failed with the operating system error 3(The system cannot find the path specified.)."
+                );
                 return Err(terminated("RESTORE", SqlError::new(5133, 16, text)));
             }
         }
         let id = self.state.database(name).map_or_else(|| self.free_id(), |database| database.id);
-        let mut database = Database { name: name.to_owned(), id, group: None, group_database_id: None, mirrored: false, ..backup.database };
+        let mut database = Database {
+            name: name.to_owned(),
+            id,
+            group: None,
+            group_database_id: None,
+            mirrored: false,
+            ..backup.database
+        };
         "ONLINE".clone_into(&mut database.state);
         if has("NORECOVERY") {
             "RESTORING".clone_into(&mut database.state);

@@ -92,7 +92,9 @@ fn bytes_of(value: &Value, style: Option<i64>) -> Result<Vec<u8>, SqlError> {
         (Value::Text(text), Some(1 | 2)) => {
             let digits = if style == Some(1) { text.strip_prefix("0x") } else { Some(text.as_str()) };
             let bytes = digits.filter(|digits| digits.len() % 2 == 0).and_then(hex_bytes);
-            bytes.ok_or_else(|| SqlError::new(8114, 16, "Error converting data type nvarchar to varbinary.").with_state(5))?
+            bytes.ok_or_else(|| {
+                SqlError::new(8114, 16, "Error converting data type nvarchar to varbinary.").with_state(5)
+            })?
         }
         (Value::Text(text), _) => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         (Value::Int(number), _) => match i32::try_from(*number) {
@@ -118,7 +120,11 @@ fn cut(text: &str, units: usize) -> String {
 
 fn failed(value: &Value, to: Type) -> SqlError {
     let (from, text) = (value.natural_type().name(), value.to_text().unwrap_or_default());
-    SqlError::new(245, 16, format!("Conversion failed when converting the {from} value '{text}' to data type {}.", to.name()))
+    SqlError::new(
+        245,
+        16,
+        format!("Conversion failed when converting the {from} value '{text}' to data type {}.", to.name()),
+    )
 }
 
 fn not_allowed(value: &Value, to: Type) -> SqlError {
@@ -127,7 +133,8 @@ fn not_allowed(value: &Value, to: Type) -> SqlError {
 }
 
 fn not_a_guid() -> SqlError {
-    SqlError::new(8169, 16, "Conversion failed when converting from a character string to uniqueidentifier.").with_state(2)
+    SqlError::new(8169, 16, "Conversion failed when converting from a character string to uniqueidentifier.")
+        .with_state(2)
 }
 
 /// A SID as Windows and SQL Server keep it, in hexadecimal: revision, count, authority, parts (MS-DTYP 2.4.2.2).

@@ -3,7 +3,8 @@
 use super::{Carried, Failure, Run};
 use crate::lab::sql::database::Database;
 use crate::lab::sql::error::{
-    alter_failed, denied_in_database, in_group, in_transaction, lock_timeout, no_database, not_found, not_in_azure, read_only,
+    alter_failed, denied_in_database, in_group, in_transaction, lock_timeout, no_database, not_found, not_in_azure,
+    read_only,
 };
 use crate::lab::sql::key::new_guid;
 use crate::lab::sql::reply::SqlError;
@@ -14,9 +15,26 @@ use crate::lab::sql::versions::Edition;
 /// Collations that exist have one of these beginnings and say whether letter case counts.
 fn is_collation(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let known = ["sql_", "latin1_general", "japanese_", "finnish_swedish_", "french_", "danish_norwegian_", "modern_spanish_",
-        "polish_", "czech_", "turkish_", "cyrillic_general_", "chinese_", "korean_", "greek_", "hebrew_", "arabic_"];
-    known.iter().any(|start| name.starts_with(start)) && (name.contains("_ci") || name.contains("_cs") || name.contains("_bin"))
+    let known = [
+        "sql_",
+        "latin1_general",
+        "japanese_",
+        "finnish_swedish_",
+        "french_",
+        "danish_norwegian_",
+        "modern_spanish_",
+        "polish_",
+        "czech_",
+        "turkish_",
+        "cyrillic_general_",
+        "chinese_",
+        "korean_",
+        "greek_",
+        "hebrew_",
+        "arabic_",
+    ];
+    known.iter().any(|start| name.starts_with(start))
+        && (name.contains("_ci") || name.contains("_cs") || name.contains("_bin"))
 }
 
 fn no_collation(name: &str) -> SqlError {
@@ -57,7 +75,9 @@ impl Run<'_> {
 
     /// The least number that no database has.
     pub(super) fn free_id(&self) -> i64 {
-        (5..).find(|id| self.state.content.databases.iter().all(|database| database.id != *id)).unwrap_or(i64::MAX)
+        (5..=i64::from(i16::MAX))
+            .find(|id| self.state.content.databases.iter().all(|database| database.id != *id))
+            .unwrap_or(i64::MAX)
     }
 
     pub(super) fn drop_databases(&mut self, names: &[String], if_exists: bool) -> Carried {
@@ -67,7 +87,9 @@ impl Run<'_> {
                 if if_exists {
                     continue;
                 }
-                let text = format!("Cannot drop the database '{name}', because it does not exist or you do not have permission.");
+                let text = format!(
+                    "Cannot drop the database '{name}', because it does not exist or you do not have permission."
+                );
                 return Err(SqlError::new(3701, 11, text).into());
             };
             if database.is_system() {
@@ -75,11 +97,15 @@ impl Run<'_> {
                 return Err(SqlError::new(3708, 16, text).into());
             }
             if !self.may_in(database, "CONTROL") {
-                let text = format!("Cannot drop the database '{name}', because it does not exist or you do not have permission.");
+                let text = format!(
+                    "Cannot drop the database '{name}', because it does not exist or you do not have permission."
+                );
                 return Err(SqlError::new(3701, 14, text).into());
             }
             if database.group.is_some() {
-                let text = format!("The database '{name}' is currently joined to an availability group.  Before you can drop the database, you need to remove it from the availability group.");
+                let text = format!(
+                    "The database '{name}' is currently joined to an availability group.  Before you can drop the database, you need to remove it from the availability group."
+                );
                 return Err(SqlError::new(3752, 16, text).into());
             }
             let here = same(&self.session.database, name);
@@ -100,7 +126,12 @@ impl Run<'_> {
         connected.map(|(spid, _)| spid).chain(listed.map(|_| 0)).collect()
     }
 
-    pub(super) fn alter_database(&mut self, name: &str, changes: &[DatabaseChange], termination: Termination) -> Carried {
+    pub(super) fn alter_database(
+        &mut self,
+        name: &str,
+        changes: &[DatabaseChange],
+        termination: Termination,
+    ) -> Carried {
         self.outside_transaction("ALTER DATABASE")?;
         let failed = |error: SqlError| Failure::several(vec![error, alter_failed()]);
         let database = self.state.database(name).ok_or_else(|| {
@@ -109,7 +140,9 @@ impl Run<'_> {
             failed(SqlError::new(5011, 14, text).with_state(5))
         })?;
         if !self.may_in(database, "ALTER") {
-            let text = format!("User does not have permission to alter database '{name}', the database does not exist, or the database is not in a state that allows access checks.");
+            let text = format!(
+                "User does not have permission to alter database '{name}', the database does not exist, or the database is not in a state that allows access checks."
+            );
             return Err(failed(SqlError::new(5011, 14, text).with_state(9)));
         }
         if self.state.is_secondary(database) == Some(true) {
@@ -135,7 +168,11 @@ impl Run<'_> {
         let database = self.state.database(name).ok_or_else(|| no_database(name))?;
         let broker =
             matches!(change, DatabaseChange::EnableBroker | DatabaseChange::DisableBroker | DatabaseChange::NewBroker);
-        let refused_in_azure = broker || matches!(change, DatabaseChange::Recovery(_) | DatabaseChange::AutoClose(_) | DatabaseChange::Trustworthy(_));
+        let refused_in_azure = broker
+            || matches!(
+                change,
+                DatabaseChange::Recovery(_) | DatabaseChange::AutoClose(_) | DatabaseChange::Trustworthy(_)
+            );
         if azure && refused_in_azure {
             return Err(not_in_azure("ALTER DATABASE"));
         }
@@ -158,9 +195,13 @@ impl Run<'_> {
             return Err(SqlError::new(5058, 16, text));
         }
         if *change == DatabaseChange::EnableBroker {
-            let twin = |other: &&Database| other.id != database.id && other.broker && other.broker_guid == database.broker_guid;
+            let twin = |other: &&Database| {
+                other.id != database.id && other.broker && other.broker_guid == database.broker_guid
+            };
             if self.state.content.databases.iter().any(|other| twin(&other)) {
-                let text = format!("The Service Broker in database \"{name}\" cannot be enabled because there is already an enabled Service Broker with the same ID.");
+                let text = format!(
+                    "The Service Broker in database \"{name}\" cannot be enabled because there is already an enabled Service Broker with the same ID."
+                );
                 return Err(SqlError::new(9772, 16, text));
             }
         }
@@ -178,12 +219,15 @@ impl Run<'_> {
         }
         match termination {
             Termination::NoWait => {
-                let text = format!("Database state cannot be changed while other users are using the database '{name}'");
+                let text =
+                    format!("Database state cannot be changed while other users are using the database '{name}'");
                 Err(Failure::several(vec![SqlError::new(5070, 16, text).with_state(2), alter_failed()]))
             }
             Termination::Rollback => {
                 for percent in [0, 100] {
-                    let text = format!("Nonqualified transactions are being rolled back. Estimated rollback completion: {percent}%.");
+                    let text = format!(
+                        "Nonqualified transactions are being rolled back. Estimated rollback completion: {percent}%."
+                    );
                     self.say(5060, text);
                 }
                 for (spid, seen) in self.shared.connected.all() {
@@ -198,12 +242,11 @@ impl Run<'_> {
                 if self.wait_until(|run| run.others_in(name).is_empty())? {
                     return Ok(());
                 }
-                let text = format!("ALTER DATABASE failed because a lock could not be placed on database '{name}'. Try again later.");
-                let refused = if self.session.lock_timeout_millis >= 0 {
-                    lock_timeout()
-                } else {
-                    SqlError::new(5061, 16, text)
-                };
+                let text = format!(
+                    "ALTER DATABASE failed because a lock could not be placed on database '{name}'. Try again later."
+                );
+                let refused =
+                    if self.session.lock_timeout_millis >= 0 { lock_timeout() } else { SqlError::new(5061, 16, text) };
                 Err(Failure::several(vec![refused, alter_failed()]))
             }
         }

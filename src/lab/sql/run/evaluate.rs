@@ -188,7 +188,10 @@ impl Run<'_> {
             Expression::Column(name) => {
                 let unknown = || {
                     let shown = name.last().cloned().unwrap_or_default();
-                    if name.len() > 1 && !scope.is_some_and(|scope| scope.names.iter().any(|known| same(known, &name[name.len() - 2]))) {
+                    if name.len() > 1
+                        && !scope
+                            .is_some_and(|scope| scope.names.iter().any(|known| same(known, &name[name.len() - 2])))
+                    {
                         let text = format!("The multi-part identifier \"{}\" could not be bound.", name.join("."));
                         return SqlError::new(4104, 16, text);
                     }
@@ -290,10 +293,14 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Result<Value, 
     let numeric = |value: &Value| matches!(value, Value::Int(_) | Value::Bit(_));
     Ok(match (operator, left, right) {
         (_, Value::Null, _) | (_, _, Value::Null) => Value::Null,
-        (Operator::Plus, Value::Bytes(left), Value::Bytes(right)) => Value::Bytes([left.clone(), right.clone()].concat()),
+        (Operator::Plus, Value::Bytes(left), Value::Bytes(right)) => {
+            Value::Bytes([left.clone(), right.clone()].concat())
+        }
         (Operator::Plus, Value::Text(left), Value::Text(right)) => Value::Text(format!("{left}{right}")),
         (_, left, right) if numeric(left) || numeric(right) => {
-            let (Value::Int(left), Value::Int(right)) = (convert(left, Type::BigInt, None)?, convert(right, Type::BigInt, None)?) else {
+            let (Value::Int(left), Value::Int(right)) =
+                (convert(left, Type::BigInt, None)?, convert(right, Type::BigInt, None)?)
+            else {
                 return Err(incorrect("+"));
             };
             let result = match operator {
@@ -308,11 +315,16 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Result<Value, 
                 Operator::Modulo => left.checked_rem(right),
                 _ => None,
             };
-            let overflow = || SqlError::new(8115, 16, "Arithmetic overflow error converting expression to data type bigint.");
+            let overflow =
+                || SqlError::new(8115, 16, "Arithmetic overflow error converting expression to data type bigint.");
             Value::Int(result.ok_or_else(overflow)?)
         }
         (Operator::Plus, left, right) => {
-            let text = format!("The data types {} and {} are incompatible in the add operator.", left.natural_type().name(), right.natural_type().name());
+            let text = format!(
+                "The data types {} and {} are incompatible in the add operator.",
+                left.natural_type().name(),
+                right.natural_type().name()
+            );
             return Err(SqlError::new(402, 16, text));
         }
         _ => return Err(incorrect("-")),

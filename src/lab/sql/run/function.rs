@@ -1,11 +1,9 @@
 //! Functions.
 
-use sha1::Digest as _;
-
 use super::rights::user_of;
+use super::text::{hash, text_function};
 use super::{Carried, Run};
 use crate::lab::sql::database::Database;
-use crate::lab::sql::error::incorrect;
 use crate::lab::sql::reply::SqlError;
 use crate::lab::sql::server::{SERVER_ROLES, same};
 use crate::lab::sql::tsql::ObjectName;
@@ -98,9 +96,13 @@ impl Run<'_> {
                 let property = arguments.get(1).and_then(Value::to_text).unwrap_or_default();
                 self.database_property(text.as_deref().unwrap_or_default(), &property)
             }
-            "ISNULL" | "COALESCE" => arguments.iter().find(|value| **value != Value::Null).cloned().unwrap_or(Value::Null),
+            "ISNULL" | "COALESCE" => {
+                arguments.iter().find(|value| **value != Value::Null).cloned().unwrap_or(Value::Null)
+            }
             "NULLIF" => match arguments.get(1) {
-                Some(second) if super::convert::compare(first, second)?.is_some_and(std::cmp::Ordering::is_eq) => Value::Null,
+                Some(second) if super::convert::compare(first, second)?.is_some_and(std::cmp::Ordering::is_eq) => {
+                    Value::Null
+                }
                 _ => first.clone(),
             },
             "NEWID" => Value::Guid(uuid::Uuid::new_v4()),
@@ -117,7 +119,7 @@ impl Run<'_> {
                 Some("auth_scheme") => Value::text("SQL"),
                 _ => Value::Null,
             },
-            "HASHBYTES" => hash(text.as_deref().unwrap_or_default(), arguments.get(1).unwrap_or(&Value::Null))?,
+            "HASHBYTES" => hash(text.as_deref().unwrap_or_default(), arguments.get(1).unwrap_or(&Value::Null)),
             other => match self.principal_function(other, arguments) {
                 Some(value) => value,
                 None => text_function(other, arguments)?,
@@ -206,7 +208,8 @@ impl Run<'_> {
             }
             "IS_MEMBER" | "IS_ROLEMEMBER" => {
                 let role = text.unwrap_or_default();
-                let user = arguments.get(1).and_then(Value::to_text).or_else(|| self.user_in(database)).unwrap_or_default();
+                let user =
+                    arguments.get(1).and_then(Value::to_text).or_else(|| self.user_in(database)).unwrap_or_default();
                 let is = database.is_member(&user, &role) || (same(&user, "dbo") && same(&role, "db_owner"));
                 if database.principal(&role).is_some() { one(is) } else { Value::Null }
             }
@@ -255,8 +258,8 @@ impl Run<'_> {
         if let Some(known) = self.state.content.server.sid_name(sid) {
             return Some(known.to_owned());
         }
-        let names = self.state.directory.accounts.keys();
-        names.filter(|name| self.windows_sid(name).as_deref() == Some(sid)).cloned().next()
+        let mut names = self.state.directory.accounts.keys();
+        names.find(|name| self.windows_sid(name).as_deref() == Some(sid)).cloned()
     }
 
     /// The binary SID of a Windows account, in hexadecimal.
@@ -290,11 +293,16 @@ impl Run<'_> {
         Ok(match name.to_ascii_uppercase().as_str() {
             "@@VERSION" => {
                 let edition = server.edition.title();
-                let text = format!("{} \n\tCopyright (C) Microsoft Corporation\n\t{edition} on Windows Server\n", version.title);
+                let text = format!(
+                    "{} \n\tCopyright (C) Microsoft Corporation\n\t{edition} on Windows Server\n",
+                    version.title
+                );
                 (Type::Text(Some(300)), Value::Text(text))
             }
             "@@SERVERNAME" => (Type::NAME, Value::Text(self.state.server_name())),
-            "@@SERVICENAME" => (Type::NAME, Value::text(server.instance.clone().unwrap_or_else(|| "MSSQLSERVER".to_owned()))),
+            "@@SERVICENAME" => {
+                (Type::NAME, Value::text(server.instance.clone().unwrap_or_else(|| "MSSQLSERVER".to_owned())))
+            }
             "@@SPID" => (Type::SmallInt, Value::Int(self.session.spid)),
             "@@TRANCOUNT" => {
                 let depth = self.session.transaction.as_ref().map_or(0, |open| i64::from(open.depth));
@@ -352,84 +360,4 @@ fn unquoted_one(name: &str) -> String {
         Some(inner) => inner.replace("]]", "]"),
         None => name.to_owned(),
     }
-}
-
-fn hash(algorithm: &str, value: &Value) -> Result<Value, SqlError> {
-    let bytes = match value {
-        Value::Null => return Ok(Value::Null),
-        Value::Bytes(bytes) => bytes.clone(),
-        other => other.to_text().unwrap_or_default().encode_utf16().flat_map(u16::to_le_bytes).collect(),
-    };
-    match algorithm.to_ascii_uppercase().as_str() {
-        "SHA2_256" => Ok(Value::Bytes(<sha2::Sha256 as sha2::Digest>::digest(&bytes).to_vec())),
-        "SHA2_512" => Ok(Value::Bytes(<sha2::Sha512 as sha2::Digest>::digest(&bytes).to_vec())),
-        "SHA1" | "SHA" => Ok(Value::Bytes(sha1::Sha1::digest(&bytes).to_vec())),
-        _ => Ok(Value::Null),
-    }
-}
-
-fn text_function(name: &str, arguments: &[Value]) -> Result<Value, SqlError> {
-    let text = |at: usize| arguments.get(at).and_then(Value::to_text);
-    let number = |at: usize| match arguments.get(at) {
-        Some(Value::Int(number)) => Ok(*number),
-        _ => Err(incorrect(name)),
-    };
-    if name == "CONCAT" {
-        return Ok(Value::Text((0..arguments.len()).filter_map(text).collect()));
-    }
-    if name == "DATALENGTH" {
-        let length = match arguments.first() {
-            Some(Value::Bytes(bytes)) => bytes.len(),
-            Some(Value::Null) | None => return Ok(Value::Null),
-            Some(Value::Text(text)) => 2 * text.encode_utf16().count(),
-            Some(Value::Guid(_)) => 16,
-            Some(Value::Time(_)) => 8,
-            Some(_) => 4,
-        };
-        return Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)));
-    }
-    let Some(first) = text(0) else { return Ok(Value::Null) };
-    let characters = || first.chars();
-    let size = |number: i64| usize::try_from(number).unwrap_or(0);
-    Ok(Value::Text(match name {
-        "UPPER" => first.to_uppercase(),
-        "LOWER" => first.to_lowercase(),
-        "LTRIM" => first.trim_start_matches(' ').to_owned(),
-        "RTRIM" => first.trim_end_matches(' ').to_owned(),
-        "LEN" => {
-            let length = first.trim_end_matches(' ').encode_utf16().count();
-            return Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)));
-        }
-        "LEFT" => characters().take(size(number(1)?)).collect(),
-        "RIGHT" => characters().skip(characters().count().saturating_sub(size(number(1)?))).collect(),
-        "SUBSTRING" => {
-            // Positions before the first count towards the length, as in SQL Server.
-            let (start, length) = (number(1)?, number(2)?);
-            let end = (start + length.max(0)).max(1);
-            characters().skip(size(start.max(1) - 1)).take(size(end - start.max(1))).collect()
-        }
-        "REPLACE" => match (text(1), text(2)) {
-            (Some(from), Some(to)) if !from.is_empty() => first.replace(&from, &to),
-            (Some(_), Some(_)) => first,
-            _ => return Ok(Value::Null),
-        },
-        "CHARINDEX" => {
-            let Some(within) = text(1) else { return Ok(Value::Null) };
-            let (within, first) = (within.to_lowercase(), first.to_lowercase());
-            let at = within.find(&first).map_or(0, |at| within[..at].chars().count() + 1);
-            return Ok(Value::Int(i64::try_from(at).unwrap_or(0)));
-        }
-        "QUOTENAME" => {
-            if first.encode_utf16().count() > 128 {
-                return Ok(Value::Null);
-            }
-            match text(1).as_deref() {
-                None | Some("[" | "]" | "") => format!("[{}]", first.replace(']', "]]")),
-                Some("'") => format!("'{}'", first.replace('\'', "''")),
-                Some("\"") => format!("\"{}\"", first.replace('"', "\"\"")),
-                Some(_) => return Ok(Value::Null),
-            }
-        }
-        _ => return Err(incorrect(name)),
-    }))
 }

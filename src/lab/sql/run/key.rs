@@ -64,7 +64,8 @@ impl Run<'_> {
         }
         let exists = self.current_mut()?.master_key.is_some();
         if exists {
-            let text = "There is already a master key in the database. Please drop it before performing this statement.";
+            let text =
+                "There is already a master key in the database. Please drop it before performing this statement.";
             return Err(SqlError::new(15578, 16, text).into());
         }
         if let Some(password) = password {
@@ -124,7 +125,9 @@ impl Run<'_> {
                 let before = changed.passwords.len();
                 changed.passwords.retain(|known| !known.is(password));
                 if changed.passwords.len() == before {
-                    return Err(SqlError::new(15313, 16, "The key is not encrypted using the specified decryptor.").into());
+                    return Err(
+                        SqlError::new(15313, 16, "The key is not encrypted using the specified decryptor.").into()
+                    );
                 }
                 if changed.passwords.is_empty() {
                     let text = "Cannot remove the only remaining password encryption from the master key.";
@@ -185,7 +188,7 @@ impl Run<'_> {
         check_policy(password)?;
         let path = new_file(self.state.folder.root(), file)?;
         let what = if service { "service master key" } else { "master key" };
-        let backup = KeyBackup { lab_key_backup: what.to_owned(), material, password: Password::new(password) };
+        let backup = KeyBackup { lab_backup_of: what.to_owned(), material, password: Password::new(password) };
         let mut bytes = serde_json::to_vec_pretty(&backup).unwrap_or_default();
         if self.state.faults.has(Fault::SqlBackupEmpty) {
             bytes.clear();
@@ -194,14 +197,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) fn restore_master_key(&mut self, file: &str, decryption: &str, encryption: &str, force: bool) -> Carried {
+    pub(super) fn restore_master_key(
+        &mut self,
+        file: &str,
+        decryption: &str,
+        encryption: &str,
+        force: bool,
+    ) -> Carried {
         self.need_control()?;
         let bytes = locate(self.state.folder.root(), file).and_then(|path| fs::read(path).ok());
         let bytes = bytes.ok_or_else(|| {
-            let text = format!("Cannot read from file '{file}'. Verify that you have read permissions and that the file path is valid.");
+            let text = format!(
+                "Cannot read from file '{file}'. Verify that you have read permissions and that the file path is valid."
+            );
             SqlError::new(15317, 16, text)
         })?;
-        let backup: KeyBackup = serde_json::from_slice(&bytes).ok().filter(|backup: &KeyBackup| backup.lab_key_backup == "master key")
+        let backup: KeyBackup = serde_json::from_slice(&bytes)
+            .ok()
+            .filter(|backup: &KeyBackup| backup.lab_backup_of == "master key")
             .ok_or_else(|| SqlError::new(15316, 16, "The master key file does not exist or has invalid format."))?;
         if !backup.password.is(decryption) {
             return Err(SqlError::new(15465, 16, "The private key password is invalid.").into());

@@ -36,7 +36,9 @@ impl Run<'_> {
         let option = |wanted: &str| options.iter().find(|(known, _)| known == wanted).map(|(_, value)| value.clone());
         let default_database = option("DEFAULT_DATABASE").unwrap_or_else(|| "master".to_owned());
         if self.state.database(&default_database).is_none() {
-            let text = format!("The database '{default_database}' does not exist. Supply a valid database name. To see available databases, use sys.databases.");
+            let text = format!(
+                "The database '{default_database}' does not exist. Supply a valid database name. To see available databases, use sys.databases."
+            );
             return Err(SqlError::new(15010, 16, text).into());
         }
         let (kind, sid, name, password) = if let Some(password) = password {
@@ -87,7 +89,10 @@ impl Run<'_> {
         let shown = account.map_or_else(|| name.to_owned(), |account| account.name);
         // Well-known groups and those of the machine are told apart from accounts by their SID's second authority.
         let group = hex_bytes(&sid).is_some_and(|sid| sid.get(8..12) == Some(&[32, 0, 0, 0][..]))
-            || shown.rsplit('\\').next().is_some_and(|last| last.starts_with("Domain ") || last.to_lowercase().ends_with(" group"));
+            || shown
+                .rsplit('\\')
+                .next()
+                .is_some_and(|last| last.starts_with("Domain ") || last.to_lowercase().ends_with(" group"));
         Ok((if group { LoginKind::WindowsGroup } else { LoginKind::Windows }, sid, shown, None))
     }
 
@@ -125,7 +130,9 @@ impl Run<'_> {
         let login = self.state.content.server.login(name).ok_or_else(|| not_found("drop", "login", name))?;
         let sid = login.sid.clone();
         if self.state.content.databases.iter().any(|database| database.owner_sid == sid) {
-            let text = format!("Login '{name}' owns one or more database(s). Change the owner of the database(s) before dropping the login.");
+            let text = format!(
+                "Login '{name}' owns one or more database(s). Change the owner of the database(s) before dropping the login."
+            );
             return Err(SqlError::new(15174, 16, text).into());
         }
         if self.shared.connected.all().iter().any(|(_, seen)| same(&seen.login, name)) {
@@ -138,12 +145,14 @@ impl Run<'_> {
 
     fn alter_server_role(&mut self, role: &str, change: &RoleChange) -> Carried {
         let refused = || not_found("alter", "server role", role);
-        let known = SERVER_ROLES.iter().find(|(known, _)| same(known, role)).map(|(known, _)| *known).ok_or_else(refused)?;
+        let known =
+            SERVER_ROLES.iter().find(|(known, _)| same(known, role)).map(|(known, _)| *known).ok_or_else(refused)?;
         if !self.is_sysadmin() {
             return Err(refused().into());
         }
         let (RoleChange::Add(member) | RoleChange::Drop(member)) = change else { return Err(refused().into()) };
-        let missing = || not_found(if matches!(change, RoleChange::Add(_)) { "add" } else { "drop" }, "server principal", member);
+        let missing =
+            || not_found(if matches!(change, RoleChange::Add(_)) { "add" } else { "drop" }, "server principal", member);
         let login = self.state.content.server.login_mut(member).ok_or_else(missing)?;
         login.roles.retain(|own| !same(own, known));
         if matches!(change, RoleChange::Add(_)) {
@@ -153,7 +162,12 @@ impl Run<'_> {
     }
 
     /// GRANT, DENY and REVOKE of permissions on the server.
-    pub(super) fn server_permission(&mut self, verb: PermissionVerb, permissions: &[String], principals: &[String]) -> Carried {
+    pub(super) fn server_permission(
+        &mut self,
+        verb: PermissionVerb,
+        permissions: &[String],
+        principals: &[String],
+    ) -> Carried {
         if !same(&self.session.database, "master") {
             let text = "Permissions at the server scope can only be granted when the current database is master";
             return Err(SqlError::new(4621, 16, text).into());

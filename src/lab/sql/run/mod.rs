@@ -14,6 +14,7 @@ mod property;
 mod query;
 mod rights;
 mod step;
+mod text;
 mod trace;
 mod user;
 mod view;
@@ -25,13 +26,14 @@ use std::time::{Duration, Instant};
 use super::database::Database;
 use super::error::{broken, lock_timeout};
 use super::reply::{Reply, SqlError, Transaction};
-use super::session::{OpenTransaction, Session};
+use super::session::Session;
 use super::state::State;
 use super::tsql::{self, Step};
 use super::value::{Type, Value};
 use crate::lab::faults::Fault;
 
-pub use convert::binary_sid;
+pub use convert::{binary_sid, convert as convert_value};
+pub use procedure::declarations;
 pub use rights::may_use;
 
 /// A parameter of a batch, as a remote procedure call brings it.
@@ -71,7 +73,8 @@ type Carried<T = ()> = Result<T, Failure>;
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Failure {
         // A name that cannot be resolved, a variable that is not there, a deadlock: the batch is over.
-        let ends_batch = matches!(error.number, 102 | 137 | 156 | 195 | 207 | 208 | 245 | 1205 | 8169) || error.severity >= 20;
+        let ends_batch =
+            matches!(error.number, 102 | 137 | 156 | 195 | 207 | 208 | 245 | 1205 | 8169) || error.severity >= 20;
         Failure { errors: vec![error], ends_batch, drops: false }
     }
 }
@@ -229,8 +232,9 @@ impl Run<'_> {
 
     /// Rolls the transaction back, where there is one.
     fn undo(&mut self) {
-        if let Some(OpenTransaction { descriptor, before, .. }) = self.session.transaction.take() {
-            self.state.content = before;
+        if let Some(transaction) = self.session.transaction.take() {
+            let descriptor = transaction.descriptor;
+            transaction.undo(&mut self.state.content);
             self.replies.push(Reply::Transaction(Transaction::RolledBack(descriptor)));
         }
     }
@@ -301,9 +305,10 @@ impl Run<'_> {
     /// The session's current database, to change it.
     fn current_mut(&mut self) -> Carried<&mut Database> {
         let name = self.session.database.clone();
-        let read_only = self.state.database(&name).is_some_and(|database| {
-            database.read_only || self.state.is_secondary(database) == Some(true)
-        });
+        let read_only = self
+            .state
+            .database(&name)
+            .is_some_and(|database| database.read_only || self.state.is_secondary(database) == Some(true));
         if read_only {
             return Err(super::error::read_only(&name).into());
         }

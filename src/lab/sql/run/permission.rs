@@ -9,22 +9,62 @@ use crate::lab::sql::tsql::{PermissionVerb, Securable};
 
 /// Permissions on a database: name and code in sys.database_permissions.
 const ON_DATABASE: &[(&str, &str)] = &[
-    ("ALTER", "AL"), ("ALTER ANY CONTRACT", "ALSC"), ("ALTER ANY ROLE", "ALRL"), ("ALTER ANY SCHEMA", "ALSM"),
-    ("ALTER ANY SERVICE", "ALSV"), ("ALTER ANY USER", "ALUS"), ("AUTHENTICATE", "AUTH"), ("BACKUP DATABASE", "BADB"),
-    ("BACKUP LOG", "BALO"), ("CHECKPOINT", "CP"), ("CONNECT", "CO"), ("CONTROL", "CL"), ("CREATE CONTRACT", "CRSC"),
-    ("CREATE FUNCTION", "CRFN"), ("CREATE MESSAGE TYPE", "CRMT"), ("CREATE PROCEDURE", "CRPR"), ("CREATE QUEUE", "CRQU"),
-    ("CREATE ROLE", "CRRL"), ("CREATE SCHEMA", "CRSM"), ("CREATE SERVICE", "CRSV"), ("CREATE TABLE", "CRTB"),
-    ("CREATE TYPE", "CRTY"), ("CREATE VIEW", "CRVW"), ("DELETE", "DL"), ("EXECUTE", "EX"), ("INSERT", "IN"),
-    ("REFERENCES", "RF"), ("SELECT", "SL"), ("SHOWPLAN", "SPLN"), ("SUBSCRIBE QUERY NOTIFICATIONS", "SUQN"),
-    ("TAKE OWNERSHIP", "TO"), ("UPDATE", "UP"), ("VIEW DATABASE STATE", "VWDS"), ("VIEW DEFINITION", "VW"),
+    ("ALTER", "AL"),
+    ("ALTER ANY CONTRACT", "ALSC"),
+    ("ALTER ANY ROLE", "ALRL"),
+    ("ALTER ANY SCHEMA", "ALSM"),
+    ("ALTER ANY SERVICE", "ALSV"),
+    ("ALTER ANY USER", "ALUS"),
+    ("AUTHENTICATE", "AUTH"),
+    ("BACKUP DATABASE", "BADB"),
+    ("BACKUP LOG", "BALO"),
+    ("CHECKPOINT", "CP"),
+    ("CONNECT", "CO"),
+    ("CONTROL", "CL"),
+    ("CREATE CONTRACT", "CRSC"),
+    ("CREATE FUNCTION", "CRFN"),
+    ("CREATE MESSAGE TYPE", "CRMT"),
+    ("CREATE PROCEDURE", "CRPR"),
+    ("CREATE QUEUE", "CRQU"),
+    ("CREATE ROLE", "CRRL"),
+    ("CREATE SCHEMA", "CRSM"),
+    ("CREATE SERVICE", "CRSV"),
+    ("CREATE TABLE", "CRTB"),
+    ("CREATE TYPE", "CRTY"),
+    ("CREATE VIEW", "CRVW"),
+    ("DELETE", "DL"),
+    ("EXECUTE", "EX"),
+    ("INSERT", "IN"),
+    ("REFERENCES", "RF"),
+    ("SELECT", "SL"),
+    ("SHOWPLAN", "SPLN"),
+    ("SUBSCRIBE QUERY NOTIFICATIONS", "SUQN"),
+    ("TAKE OWNERSHIP", "TO"),
+    ("UPDATE", "UP"),
+    ("VIEW DATABASE STATE", "VWDS"),
+    ("VIEW DEFINITION", "VW"),
 ];
 
 /// Permissions on the server.
 const ON_SERVER: &[&str] = &[
-    "ADMINISTER BULK OPERATIONS", "ALTER ANY CREDENTIAL", "ALTER ANY DATABASE", "ALTER ANY LOGIN", "ALTER SERVER STATE",
-    "ALTER SETTINGS", "ALTER TRACE", "CONNECT ANY DATABASE", "CONNECT SQL", "CONTROL SERVER", "CREATE ANY DATABASE",
-    "SHUTDOWN", "UNSAFE ASSEMBLY", "VIEW ANY DATABASE", "VIEW ANY DEFINITION", "VIEW SERVER STATE",
-    "VIEW SERVER SECURITY STATE", "VIEW SERVER PERFORMANCE STATE",
+    "ADMINISTER BULK OPERATIONS",
+    "ALTER ANY CREDENTIAL",
+    "ALTER ANY DATABASE",
+    "ALTER ANY LOGIN",
+    "ALTER SERVER STATE",
+    "ALTER SETTINGS",
+    "ALTER TRACE",
+    "CONNECT ANY DATABASE",
+    "CONNECT SQL",
+    "CONTROL SERVER",
+    "CREATE ANY DATABASE",
+    "SHUTDOWN",
+    "UNSAFE ASSEMBLY",
+    "VIEW ANY DATABASE",
+    "VIEW ANY DEFINITION",
+    "VIEW SERVER STATE",
+    "VIEW SERVER SECURITY STATE",
+    "VIEW SERVER PERFORMANCE STATE",
 ];
 
 /// Permissions on what is in a database, by class.
@@ -32,12 +72,35 @@ const ON_CLASS: &[(&str, &str, &[&str])] = &[
     (
         "OBJECT",
         "OBJECT_OR_COLUMN",
-        &["ALTER", "CONTROL", "DELETE", "EXECUTE", "INSERT", "RECEIVE", "REFERENCES", "SELECT", "TAKE OWNERSHIP", "UPDATE", "VIEW DEFINITION"],
+        &[
+            "ALTER",
+            "CONTROL",
+            "DELETE",
+            "EXECUTE",
+            "INSERT",
+            "RECEIVE",
+            "REFERENCES",
+            "SELECT",
+            "TAKE OWNERSHIP",
+            "UPDATE",
+            "VIEW DEFINITION",
+        ],
     ),
     (
         "SCHEMA",
         "SCHEMA",
-        &["ALTER", "CONTROL", "DELETE", "EXECUTE", "INSERT", "REFERENCES", "SELECT", "TAKE OWNERSHIP", "UPDATE", "VIEW DEFINITION"],
+        &[
+            "ALTER",
+            "CONTROL",
+            "DELETE",
+            "EXECUTE",
+            "INSERT",
+            "REFERENCES",
+            "SELECT",
+            "TAKE OWNERSHIP",
+            "UPDATE",
+            "VIEW DEFINITION",
+        ],
     ),
     ("CONTRACT", "SERVICE_CONTRACT", &["ALTER", "CONTROL", "REFERENCES", "TAKE OWNERSHIP", "VIEW DEFINITION"]),
     ("TYPE", "TYPE", &["CONTROL", "EXECUTE", "REFERENCES", "TAKE OWNERSHIP", "VIEW DEFINITION"]),
@@ -100,7 +163,8 @@ impl Run<'_> {
                 allowed.is_some_and(|(_, _, allowed)| allowed.contains(&permission.as_str()))
             };
             if !known {
-                let elsewhere = ON_DATABASE.iter().any(|(known, _)| known == permission) || !code(permission).is_empty();
+                let elsewhere =
+                    ON_DATABASE.iter().any(|(known, _)| known == permission) || !code(permission).is_empty();
                 if elsewhere {
                     let text = format!("Granted or revoked privilege {permission} is not compatible with object.");
                     return Err(SqlError::new(4606, 16, text).into());
@@ -119,7 +183,11 @@ impl Run<'_> {
             to.push(found.name.clone());
         }
         if !self.may_on(database, "CONTROL", class, &name) && !self.may_in(database, "CONTROL") {
-            let text = if class == "DATABASE" { "Grantor does not have GRANT permission.".to_owned() } else { cannot_find("object", &name).text };
+            let text = if class == "DATABASE" {
+                "Grantor does not have GRANT permission.".to_owned()
+            } else {
+                cannot_find("object", &name).text
+            };
             return Err(SqlError::new(if class == "DATABASE" { 4613 } else { 15151 }, 16, text).into());
         }
         let state = match verb {
@@ -158,7 +226,8 @@ fn securable(database: &Database, on: &Securable) -> Result<(&'static str, Strin
     let class = class.ok_or_else(|| incorrect(&on.class))?;
     match on.class.as_str() {
         "OBJECT" => {
-            let schema = on.name.len().checked_sub(2).and_then(|at| on.name.get(at)).filter(|schema| !schema.is_empty());
+            let schema =
+                on.name.len().checked_sub(2).and_then(|at| on.name.get(at)).filter(|schema| !schema.is_empty());
             let object = database.object(Some(schema.map_or("dbo", String::as_str)), &last);
             let object = object.ok_or_else(|| cannot_find("object", &last))?;
             Ok((class, format!("{}.{}", object.schema, object.name), object.id))
@@ -169,7 +238,8 @@ fn securable(database: &Database, on: &Securable) -> Result<(&'static str, Strin
         }
         "CONTRACT" => {
             // Names of contracts are compared byte by byte.
-            let contract = CONTRACTS.iter().find(|(_, name)| *name == last).ok_or_else(|| cannot_find("contract", &shown))?;
+            let contract =
+                CONTRACTS.iter().find(|(_, name)| *name == last).ok_or_else(|| cannot_find("contract", &shown))?;
             Ok((class, contract.1.to_owned(), contract.0))
         }
         "USER" | "ROLE" => {

@@ -101,12 +101,14 @@ impl Run<'_> {
             let declared = self.argument(arguments, 1)?.to_text().unwrap_or_default();
             let declared = declarations(&declared)?;
             for (at, (name, kind)) in declared.into_iter().enumerate() {
-                let named = arguments.iter().skip(2).find(|argument| {
-                    argument.name.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(&name))
-                });
+                let named = arguments
+                    .iter()
+                    .skip(2)
+                    .find(|argument| argument.name.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(&name)));
                 let given = named.or_else(|| arguments.get(2 + at).filter(|argument| argument.name.is_none()));
                 let Some(given) = given.cloned() else {
-                    let text = format!("The parameterized query expects the parameter '{name}', which was not supplied.");
+                    let text =
+                        format!("The parameterized query expects the parameter '{name}', which was not supplied.");
                     return Err(SqlError::new(8178, 16, text).into());
                 };
                 let value = self.evaluate(&given.value)?;
@@ -119,7 +121,7 @@ impl Run<'_> {
 }
 
 /// The names and types in a text such as `@a int, @b nvarchar(128)`.
-pub(in crate::lab::sql) fn declarations(text: &str) -> Result<Vec<(String, Type)>, SqlError> {
+pub fn declarations(text: &str) -> Result<Vec<(String, Type)>, SqlError> {
     use crate::lab::sql::tsql::{Statement, parse};
     if text.trim().is_empty() {
         return Ok(Vec::new());

@@ -14,7 +14,6 @@ impl Run<'_> {
             "machinename" | "computernamephysicalnetbios" => Value::text(self.state.computer.computer.clone()),
             "instancename" => Value::or_null(server.instance.clone(), Value::Text),
             "edition" => Value::text(server.edition.title()),
-            "editionid" => Value::Int(server.edition.engine()),
             "engineedition" => Value::Int(server.edition.engine()),
             "productversion" => Value::text(version.product.clone()),
             "productmajorversion" => Value::text(version.major().to_string()),
@@ -24,8 +23,7 @@ impl Run<'_> {
             "ishadrenabled" => Value::Int(i64::from(!server.groups.is_empty())),
             "hadrmanagerstatus" => Value::Int(if server.groups.is_empty() { 2 } else { 1 }),
             "collation" => Value::text(server.collation.clone()),
-            "isclustered" | "issingleuser" | "isintegratedsecurityonly" => Value::Int(0),
-            "islocaldb" => Value::Int(0),
+            "isclustered" | "islocaldb" | "issingleuser" | "isintegratedsecurityonly" => Value::Int(0),
             "instancedefaultdatapath" | "instancedefaultlogpath" => Value::text(format!(r"{}\", server.data_folder)),
             "instancedefaultbackuppath" if server.version().major() >= 15 => {
                 Value::text(server.data_folder.replace(r"\DATA", r"\Backup"))

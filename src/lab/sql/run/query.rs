@@ -111,7 +111,8 @@ impl Run<'_> {
         }
         if let Some(top) = &select.top {
             let Value::Int(top) = self.evaluate(top)? else {
-                let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
+                let text =
+                    "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
                 return Err(SqlError::new(1060, 15, text).into());
             };
             rows.truncate(usize::try_from(top).unwrap_or(0));
@@ -152,7 +153,12 @@ impl Run<'_> {
     }
 
     /// What a query is sorted by, aliases and numbers of columns resolved.
-    fn sort_keys(&mut self, select: &Select, items: &[(Column, Expression)], scope: &Scope) -> Carried<Vec<(Expression, bool)>> {
+    fn sort_keys(
+        &mut self,
+        select: &Select,
+        items: &[(Column, Expression)],
+        scope: &Scope,
+    ) -> Carried<Vec<(Expression, bool)>> {
         let mut keys = Vec::new();
         for (by, descending) in &select.order {
             let resolved = match by {
@@ -205,9 +211,10 @@ fn fold(value: &Value) -> Value {
 fn counts(expression: &Expression) -> bool {
     match expression {
         Expression::CountRows => true,
-        Expression::Convert(_, value, _) | Expression::Minus(value) | Expression::Not(value) | Expression::IsNull(value) => {
-            counts(value)
-        }
+        Expression::Convert(_, value, _)
+        | Expression::Minus(value)
+        | Expression::Not(value)
+        | Expression::IsNull(value) => counts(value),
         Expression::Operator(_, left, right) => counts(left) || counts(right),
         Expression::Call(_, arguments) => arguments.iter().any(counts),
         Expression::Case(branches, otherwise) => {

@@ -38,7 +38,11 @@ pub fn may_use(state: &State, login: &str, name: &str) -> Result<(), SqlError> {
         _ => {}
     }
     let account = state.content.server.login(login);
-    if account.and_then(|login| user_of(state, login, database)).is_some() { Ok(()) } else { Err(no_access(login, &database.name)) }
+    if account.and_then(|login| user_of(state, login, database)).is_some() {
+        Ok(())
+    } else {
+        Err(no_access(login, &database.name))
+    }
 }
 
 /// The user that a login is in a database; `None` where it has none.
@@ -54,7 +58,10 @@ pub(super) fn user_of(state: &State, login: &Login, database: &Database) -> Opti
         return Some("public".to_owned());
     }
     let _ = state;
-    let guest = database.permissions.iter().any(|known| known.name == "CONNECT" && same(&known.to, "guest") && known.state != "D");
+    let guest = database
+        .permissions
+        .iter()
+        .any(|known| known.name == "CONNECT" && same(&known.to, "guest") && known.state != "D");
     guest.then(|| "guest".to_owned())
 }
 
@@ -91,8 +98,12 @@ fn has_server(login: &Login, permission: &str) -> bool {
 fn role_gives(role: &str, permission: &str) -> bool {
     match role {
         "db_owner" => true,
-        "db_ddladmin" => permission.starts_with("CREATE ") || permission == "ALTER ANY SCHEMA" || permission == "REFERENCES",
-        "db_securityadmin" => matches!(permission, "ALTER ANY ROLE" | "ALTER ANY APPLICATION ROLE" | "CREATE SCHEMA" | "VIEW DEFINITION"),
+        "db_ddladmin" => {
+            permission.starts_with("CREATE ") || permission == "ALTER ANY SCHEMA" || permission == "REFERENCES"
+        }
+        "db_securityadmin" => {
+            matches!(permission, "ALTER ANY ROLE" | "ALTER ANY APPLICATION ROLE" | "CREATE SCHEMA" | "VIEW DEFINITION")
+        }
         "db_accessadmin" => matches!(permission, "ALTER ANY USER" | "CREATE SCHEMA" | "CONNECT"),
         "db_backupoperator" => matches!(permission, "BACKUP DATABASE" | "BACKUP LOG" | "CHECKPOINT"),
         "db_datareader" => permission == "SELECT",
@@ -163,7 +174,9 @@ impl Run<'_> {
             })
         };
         let owns = database.schemas.iter().any(|known| {
-            same(&known.owner, &user) && (class == "SCHEMA" && same(&known.name, on) || schema.is_some_and(|schema| same(schema, &known.name)))
+            same(&known.owner, &user)
+                && (class == "SCHEMA" && same(&known.name, on)
+                    || schema.is_some_and(|schema| same(schema, &known.name)))
         });
         !relevant().any(|known| known.state == "D") && (owns || relevant().any(|known| known.state != "D"))
     }

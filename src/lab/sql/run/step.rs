@@ -28,7 +28,9 @@ impl Run<'_> {
                     let value = value.as_ref().map_or(Ok(Value::Null), |value| self.evaluate(value))?;
                     let key = name.to_lowercase();
                     if self.variables.contains_key(&key) {
-                        let text = format!("The variable name '{name}' has already been declared. Variable names must be unique within a query batch or stored procedure.");
+                        let text = format!(
+                            "The variable name '{name}' has already been declared. Variable names must be unique within a query batch or stored procedure."
+                        );
                         return Err(SqlError::new(134, 15, text).into());
                     }
                     let value = super::convert::convert(&value, *kind, None)?;
@@ -75,6 +77,7 @@ impl Run<'_> {
         if changes {
             self.begin_change()?;
         }
+        let before = self.session.transaction.is_some().then(|| self.state.content.clone());
         match admin {
             Admin::Trace { verb, flags, global, quiet } => self.trace(*verb, flags, *global, *quiet)?,
             Admin::CreateDatabase { name, collation } => self.create_database(name, collation.as_deref())?,
@@ -100,6 +103,9 @@ impl Run<'_> {
             }
             other => self.administer_principals(other)?,
         }
+        if let (Some(transaction), Some(before)) = (self.session.transaction.as_mut(), before) {
+            transaction.note(&before, &self.state.content);
+        }
         self.done += usize::from(changes);
         self.count(None);
         Ok(())
@@ -112,7 +118,8 @@ impl Run<'_> {
     }
 
     fn use_database(&mut self, name: &str) -> Carried {
-        super::may_use(&self.state, &self.session.login, name).map_err(|error| Failure { ends_batch: true, ..error.into() })?;
+        super::may_use(&self.state, &self.session.login, name)
+            .map_err(|error| Failure { ends_batch: true, ..error.into() })?;
         let name = self.state.database(name).map_or_else(|| name.to_owned(), |database| database.name.clone());
         let before = std::mem::replace(&mut self.session.database, name.clone());
         self.shared.connected.moved(self.session.spid, &name);
@@ -146,7 +153,8 @@ impl Run<'_> {
         }
         let descriptor = self.shared.next_transaction();
         let before = self.state.content.clone();
-        self.session.transaction = Some(OpenTransaction { descriptor, depth: 1, before });
+        self.session.transaction =
+            Some(OpenTransaction { descriptor, depth: 1, before, databases: Vec::new(), server: false });
         self.replies.push(Reply::Transaction(Transaction::Began(descriptor)));
     }
 
@@ -159,7 +167,7 @@ impl Run<'_> {
         if open.depth > 0 {
             return Ok(());
         }
-        let (descriptor, changed) = (open.descriptor, open.before != self.state.content);
+        let (descriptor, changed) = (open.descriptor, open.changed());
         if changed && let Err(failure) = self.at_commit() {
             self.undo();
             return Err(failure);
@@ -261,7 +269,9 @@ impl Run<'_> {
         };
         let what = if login { "server" } else { "database" };
         let refused = || {
-            let text = format!("Cannot execute as the {what} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission.");
+            let text = format!(
+                "Cannot execute as the {what} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission."
+            );
             SqlError::new(if login { 15406 } else { 15517 }, 16, text)
         };
         if !self.is_sysadmin() {

@@ -58,11 +58,19 @@ impl Run<'_> {
             let text = format!("Windows NT user or group '{own}' not found. Check the name again.");
             return Err(SqlError::new(15401, 11, text).into());
         } else {
-            return Err(SqlError::new(15007, 16, format!("'{own}' is not a valid login or you do not have permission.")).into());
+            return Err(SqlError::new(
+                15007,
+                16,
+                format!("'{own}' is not a valid login or you do not have permission."),
+            )
+            .into());
         };
-        let taken = database.owner_sid == sid || database.principals.iter().any(|known| known.sid == sid && known.kind != "R");
+        let taken =
+            database.owner_sid == sid || database.principals.iter().any(|known| known.sid == sid && known.kind != "R");
         if taken {
-            return Err(SqlError::new(15063, 16, "The login already has an account under a different user name.").into());
+            return Err(
+                SqlError::new(15063, 16, "The login already has an account under a different user name.").into()
+            );
         }
         let now = self.state.now();
         // Groups have no default schema unless one is given.
@@ -100,7 +108,8 @@ impl Run<'_> {
         for (option, value) in options {
             match option.as_str() {
                 "LOGIN" => {
-                    let login = self.state.content.server.login(value).ok_or_else(|| not_found("find", "login", value))?;
+                    let login =
+                        self.state.content.server.login(value).ok_or_else(|| not_found("find", "login", value))?;
                     let id = changed.id;
                     let taken = database.owner_sid == login.sid
                         || database.principals.iter().any(|known| known.sid == login.sid && known.id != id);
@@ -109,7 +118,9 @@ impl Run<'_> {
                         return Err(SqlError::new(15063, 16, text).into());
                     }
                     if (login.kind == LoginKind::Sql) != (changed.kind == "S") {
-                        let text = format!("Cannot remap user '{name}' to login '{value}', because the user is of a different type.");
+                        let text = format!(
+                            "Cannot remap user '{name}' to login '{value}', because the user is of a different type."
+                        );
                         return Err(SqlError::new(33016, 16, text).into());
                     }
                     changed.sid.clone_from(&login.sid);
@@ -161,7 +172,8 @@ impl Run<'_> {
     fn alter_role(&mut self, name: &str, change: &RoleChange) -> Carried {
         let missing = || not_found("alter", "role", name);
         let database = self.current()?;
-        let role = database.principal(name).filter(|role| role.kind == "R" && role.id != 0).ok_or_else(missing)?.clone();
+        let role =
+            database.principal(name).filter(|role| role.kind == "R" && role.id != 0).ok_or_else(missing)?.clone();
         // Members of fixed roles are the owners' alone to choose.
         let needed = if role.fixed { "CONTROL" } else { "ALTER ANY ROLE" };
         if !self.may_in(database, needed) {
@@ -221,7 +233,10 @@ impl Run<'_> {
         self.need("CREATE SCHEMA")?;
         let database = self.current()?;
         let failed = |error: SqlError| {
-            super::Failure::several(vec![error, SqlError::new(2759, 16, "CREATE SCHEMA failed due to previous errors.")])
+            super::Failure::several(vec![
+                error,
+                SqlError::new(2759, 16, "CREATE SCHEMA failed due to previous errors."),
+            ])
         };
         if database.schema(name).is_some() {
             let text = format!("There is already an object named '{name}' in the database.");

@@ -5,6 +5,9 @@ use super::parser::{Parsed, Parser};
 use super::tree::Expression;
 use super::tree_admin::Admin;
 
+/// Logical names of files and where they go.
+type Moves = Vec<(String, String)>;
+
 impl Parser {
     pub(super) fn backup(&mut self) -> Parsed<Option<Admin>> {
         if self.words("BACKUP DATABASE") {
@@ -37,12 +40,25 @@ impl Parser {
         }
     }
 
-    fn with_options(&mut self) -> Parsed<(Vec<String>, Vec<(String, String)>)> {
+    fn with_options(&mut self) -> Parsed<(Vec<String>, Moves)> {
         const OPTIONS: &[&str] = &[
-            "COPY_ONLY", "INIT", "NOINIT", "FORMAT", "CHECKSUM", "COMPRESSION", "NO_COMPRESSION", "STATS", "NAME",
-            "REPLACE", "RECOVERY", "NORECOVERY", "ENABLE_BROKER", "NEW_BROKER", "FILE",
+            "COPY_ONLY",
+            "INIT",
+            "NOINIT",
+            "FORMAT",
+            "CHECKSUM",
+            "COMPRESSION",
+            "NO_COMPRESSION",
+            "STATS",
+            "NAME",
+            "REPLACE",
+            "RECOVERY",
+            "NORECOVERY",
+            "ENABLE_BROKER",
+            "NEW_BROKER",
+            "FILE",
         ];
-        let (mut options, mut moves) = (Vec::new(), Vec::new());
+        let (mut options, mut moves) = (Vec::new(), Moves::new());
         if !self.words("WITH") {
             return Ok((options, moves));
         }

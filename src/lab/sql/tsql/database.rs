@@ -3,6 +3,9 @@
 use super::parser::{Parsed, Parser};
 use super::tree_admin::{Admin, DatabaseChange, Termination, TraceVerb};
 
+/// What a change is, switched on or off.
+type Switch = fn(bool) -> DatabaseChange;
+
 impl Parser {
     pub(super) fn trace(&mut self) -> Parsed<Option<Admin>> {
         if !self.words("DBCC") {
@@ -97,7 +100,7 @@ impl Parser {
                 return Ok(change);
             }
         }
-        let switches: [(&str, fn(bool) -> DatabaseChange); 4] = [
+        let switches: [(&str, Switch); 4] = [
             ("AUTO_CLOSE", DatabaseChange::AutoClose),
             ("READ_COMMITTED_SNAPSHOT", DatabaseChange::ReadCommittedSnapshot),
             ("ALLOW_SNAPSHOT_ISOLATION", DatabaseChange::SnapshotIsolation),

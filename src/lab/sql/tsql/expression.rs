@@ -35,8 +35,13 @@ impl Parser {
 
     fn comparison(&mut self) -> Parsed<Expression> {
         const COMPARISONS: &[(&str, Operator)] = &[
-            ("<>", Operator::Differs), ("!=", Operator::Differs), ("<=", Operator::AtMost), (">=", Operator::AtLeast),
-            ("=", Operator::Equal), ("<", Operator::Less), (">", Operator::More),
+            ("<>", Operator::Differs),
+            ("!=", Operator::Differs),
+            ("<=", Operator::AtMost),
+            (">=", Operator::AtLeast),
+            ("=", Operator::Equal),
+            ("<", Operator::Less),
+            (">", Operator::More),
         ];
         let left = self.sum()?;
         for (symbol, operator) in COMPARISONS {
@@ -133,11 +138,8 @@ impl Parser {
             return self.primary();
         }
         if self.symbol("(") {
-            let inner = if self.ahead("SELECT") {
-                Expression::Query(Box::new(self.select()?))
-            } else {
-                self.expression()?
-            };
+            let inner =
+                if self.ahead("SELECT") { Expression::Query(Box::new(self.select()?)) } else { self.expression()? };
             self.must_symbol(")")?;
             return Ok(inner);
         }
@@ -177,9 +179,7 @@ impl Parser {
         while self.words("WHEN") {
             let condition = self.expression()?;
             let condition = match &tested {
-                Some(tested) => {
-                    Expression::Operator(Operator::Equal, Box::new(tested.clone()), Box::new(condition))
-                }
+                Some(tested) => Expression::Operator(Operator::Equal, Box::new(tested.clone()), Box::new(condition)),
                 None => condition,
             };
             self.must("THEN")?;

@@ -17,7 +17,11 @@ impl Parser {
             let otherwise = if self.words("ELSE") { Some(Box::new(self.step()?)) } else { None };
             Statement::If(condition, then, otherwise)
         } else if self.words("BEGIN") {
-            if self.words("TRAN") || self.words("TRANSACTION") { self.after_name(Statement::Begin)? } else { self.block()? }
+            if self.words("TRAN") || self.words("TRANSACTION") {
+                self.after_name(Statement::Begin)?
+            } else {
+                self.block()?
+            }
         } else if self.words("COMMIT") {
             self.end_of_transaction(Statement::Commit)?
         } else if self.words("ROLLBACK") {
@@ -139,8 +143,17 @@ impl Parser {
     /// Options that clients set when they connect.
     fn harmless(&mut self) -> Parsed<SetOption> {
         const SWITCHES: &[&str] = &[
-            "ANSI_NULLS", "ANSI_PADDING", "ANSI_WARNINGS", "ANSI_NULL_DFLT_ON", "ANSI_DEFAULTS", "ARITHABORT",
-            "CONCAT_NULL_YIELDS_NULL", "CURSOR_CLOSE_ON_COMMIT", "FMTONLY", "IMPLICIT_TRANSACTIONS", "NUMERIC_ROUNDABORT",
+            "ANSI_NULLS",
+            "ANSI_PADDING",
+            "ANSI_WARNINGS",
+            "ANSI_NULL_DFLT_ON",
+            "ANSI_DEFAULTS",
+            "ARITHABORT",
+            "CONCAT_NULL_YIELDS_NULL",
+            "CURSOR_CLOSE_ON_COMMIT",
+            "FMTONLY",
+            "IMPLICIT_TRANSACTIONS",
+            "NUMERIC_ROUNDABORT",
             "QUOTED_IDENTIFIER",
         ];
         const VALUES: &[&str] = &["DATEFIRST", "DATEFORMAT", "DEADLOCK_PRIORITY", "LANGUAGE", "ROWCOUNT", "TEXTSIZE"];
@@ -185,17 +198,21 @@ impl Parser {
         }
         let procedure = self.object_name()?;
         let starts = |parser: &Parser| {
-            parser.ahead("NULL") || parser.ahead("DEFAULT") || parser.at_symbol("-") || matches!(
-                parser.peek(),
-                Some(Token::Text(_) | Token::Number(_) | Token::Variable(_) | Token::Bytes(_))
-            )
+            parser.ahead("NULL")
+                || parser.ahead("DEFAULT")
+                || parser.at_symbol("-")
+                || matches!(
+                    parser.peek(),
+                    Some(Token::Text(_) | Token::Number(_) | Token::Variable(_) | Token::Bytes(_))
+                )
         };
         let arguments = if starts(self) { self.list(Parser::argument)? } else { Vec::new() };
         Ok(Statement::ExecuteProcedure(procedure, arguments))
     }
 
     fn argument(&mut self) -> Parsed<Argument> {
-        let named = matches!(self.peek(), Some(Token::Variable(_))) && matches!(self.peek_at(1), Some(Token::Symbol("=")));
+        let named =
+            matches!(self.peek(), Some(Token::Variable(_))) && matches!(self.peek_at(1), Some(Token::Symbol("=")));
         let name = if named { Some(self.variable()?) } else { None };
         if named {
             self.must_symbol("=")?;

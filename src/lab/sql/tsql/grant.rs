@@ -6,8 +6,19 @@ use super::tree_admin::{Admin, PermissionVerb, Securable};
 
 /// What a permission can be on.
 const CLASSES: &[&str] = &[
-    "OBJECT", "SCHEMA", "CONTRACT", "TYPE", "SERVICE", "MESSAGE TYPE", "USER", "ROLE", "LOGIN", "DATABASE",
-    "SYMMETRIC KEY", "CERTIFICATE", "ENDPOINT",
+    "OBJECT",
+    "SCHEMA",
+    "CONTRACT",
+    "TYPE",
+    "SERVICE",
+    "MESSAGE TYPE",
+    "USER",
+    "ROLE",
+    "LOGIN",
+    "DATABASE",
+    "SYMMETRIC KEY",
+    "CERTIFICATE",
+    "ENDPOINT",
 ];
 
 impl Parser {

@@ -39,9 +39,11 @@ impl Token {
     /// As a message of incorrect syntax names it.
     pub fn near(&self) -> String {
         match self {
-            Token::Word(text) | Token::Quoted(text) | Token::Text(text) | Token::Decimal(text) | Token::Variable(text) => {
-                text.clone()
-            }
+            Token::Word(text)
+            | Token::Quoted(text)
+            | Token::Text(text)
+            | Token::Decimal(text)
+            | Token::Variable(text) => text.clone(),
             Token::Bytes(bytes) => format!("0x{}", crate::lab::sql::value::hex_text(bytes)),
             Token::Number(number) => number.to_string(),
             Token::Symbol(symbol) => (*symbol).to_owned(),

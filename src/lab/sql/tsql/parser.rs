@@ -13,16 +13,123 @@ const MOST_NESTED: u32 = 64;
 
 /// Keywords that can be no name unless they are quoted.
 const RESERVED: &[&str] = &[
-    "ALL", "ALTER", "AND", "ANY", "AS", "ASC", "AUTHORIZATION", "BACKUP", "BEGIN", "BETWEEN", "BREAK", "BY", "CASE",
-    "CHECKPOINT", "CLOSE", "COALESCE", "COLLATE", "COLUMN", "COMMIT", "CONSTRAINT", "CONTINUE", "CONVERT", "CREATE",
-    "CROSS", "CURSOR", "DATABASE", "DBCC", "DECLARE", "DEFAULT", "DELETE", "DENY", "DESC", "DISTINCT", "DROP", "ELSE",
-    "END", "EXCEPT", "EXEC", "EXECUTE", "EXISTS", "FETCH", "FILE", "FOR", "FOREIGN", "FROM", "FULL", "FUNCTION", "GOTO",
-    "GRANT", "GROUP", "HAVING", "IF", "IN", "INDEX", "INNER", "INSERT", "INTERSECT", "INTO", "IS", "JOIN", "KEY",
-    "KILL", "LEFT", "LIKE", "MERGE", "NOT", "NULL", "OF", "ON", "OPEN", "OPTION", "OR", "ORDER", "OUTER", "OVER",
-    "PERCENT", "PIVOT", "PLAN", "PRIMARY", "PRINT", "PROC", "PROCEDURE", "RAISERROR", "READ", "RECONFIGURE",
-    "REFERENCES", "RESTORE", "RETURN", "REVERT", "REVOKE", "RIGHT", "ROLLBACK", "SAVE", "SCHEMA", "SELECT", "SET",
-    "SHUTDOWN", "TABLE", "THEN", "TO", "TOP", "TRAN", "TRANSACTION", "TRIGGER", "TRUNCATE", "UNION", "UNIQUE",
-    "UPDATE", "USE", "USER", "VALUES", "VIEW", "WAITFOR", "WHEN", "WHERE", "WHILE", "WITH",
+    "ALL",
+    "ALTER",
+    "AND",
+    "ANY",
+    "AS",
+    "ASC",
+    "AUTHORIZATION",
+    "BACKUP",
+    "BEGIN",
+    "BETWEEN",
+    "BREAK",
+    "BY",
+    "CASE",
+    "CHECKPOINT",
+    "CLOSE",
+    "COALESCE",
+    "COLLATE",
+    "COLUMN",
+    "COMMIT",
+    "CONSTRAINT",
+    "CONTINUE",
+    "CONVERT",
+    "CREATE",
+    "CROSS",
+    "CURSOR",
+    "DATABASE",
+    "DBCC",
+    "DECLARE",
+    "DEFAULT",
+    "DELETE",
+    "DENY",
+    "DESC",
+    "DISTINCT",
+    "DROP",
+    "ELSE",
+    "END",
+    "EXCEPT",
+    "EXEC",
+    "EXECUTE",
+    "EXISTS",
+    "FETCH",
+    "FILE",
+    "FOR",
+    "FOREIGN",
+    "FROM",
+    "FULL",
+    "FUNCTION",
+    "GOTO",
+    "GRANT",
+    "GROUP",
+    "HAVING",
+    "IF",
+    "IN",
+    "INDEX",
+    "INNER",
+    "INSERT",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "JOIN",
+    "KEY",
+    "KILL",
+    "LEFT",
+    "LIKE",
+    "MERGE",
+    "NOT",
+    "NULL",
+    "OF",
+    "ON",
+    "OPEN",
+    "OPTION",
+    "OR",
+    "ORDER",
+    "OUTER",
+    "OVER",
+    "PERCENT",
+    "PIVOT",
+    "PLAN",
+    "PRIMARY",
+    "PRINT",
+    "PROC",
+    "PROCEDURE",
+    "RAISERROR",
+    "READ",
+    "RECONFIGURE",
+    "REFERENCES",
+    "RESTORE",
+    "RETURN",
+    "REVERT",
+    "REVOKE",
+    "RIGHT",
+    "ROLLBACK",
+    "SAVE",
+    "SCHEMA",
+    "SELECT",
+    "SET",
+    "SHUTDOWN",
+    "TABLE",
+    "THEN",
+    "TO",
+    "TOP",
+    "TRAN",
+    "TRANSACTION",
+    "TRIGGER",
+    "TRUNCATE",
+    "UNION",
+    "UNIQUE",
+    "UPDATE",
+    "USE",
+    "USER",
+    "VALUES",
+    "VIEW",
+    "WAITFOR",
+    "WHEN",
+    "WHERE",
+    "WHILE",
+    "WITH",
 ];
 
 /// Parses a batch.
@@ -73,9 +180,8 @@ impl Parser {
         if let Some(statement) = self.flow()? {
             return Ok(statement);
         }
-        let parts = [
-            Parser::trace, Parser::database, Parser::key, Parser::backup, Parser::security, Parser::permission,
-        ];
+        let parts =
+            [Parser::trace, Parser::database, Parser::key, Parser::backup, Parser::security, Parser::permission];
         for part in parts {
             if let Some(admin) = part(self)? {
                 return Ok(Statement::Admin(admin));
@@ -115,9 +221,9 @@ impl Parser {
 
     /// Whether the tokens from here on are these words.
     pub(super) fn ahead(&self, words: &str) -> bool {
-        words.split(' ').enumerate().all(|(index, word)| {
-            matches!(self.peek_at(index), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word))
-        })
+        words.split(' ').enumerate().all(
+            |(index, word)| matches!(self.peek_at(index), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word)),
+        )
     }
 
     /// Goes past these words, where they are next.
@@ -272,7 +378,10 @@ impl Parser {
             _ => None,
         };
         if fixed.is_none() && sized.is_none() {
-            return Err(SqlError { line, ..SqlError::new(243, 16, format!("Type {word} is not a defined system type.")) });
+            return Err(SqlError {
+                line,
+                ..SqlError::new(243, 16, format!("Type {word} is not a defined system type."))
+            });
         }
         self.at += 1;
         let mut length = None;

@@ -45,7 +45,8 @@ impl Parser {
         if self.symbol("*") {
             return Ok(Item::Star);
         }
-        let second_is = |parser: &Parser, symbol: &str| matches!(parser.peek_at(1), Some(Token::Symbol(found)) if *found == symbol);
+        let second_is =
+            |parser: &Parser, symbol: &str| matches!(parser.peek_at(1), Some(Token::Symbol(found)) if *found == symbol);
         if let (Some(Token::Variable(name)), true) = (self.peek(), second_is(self, "=")) {
             let name = name.clone();
             self.advance();

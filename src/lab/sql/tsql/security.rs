@@ -104,8 +104,16 @@ impl Parser {
     /// `NAME = value`, the name in upper case.
     fn option(&mut self) -> Parsed<(String, String)> {
         const KNOWN: &[&str] = &[
-            "DEFAULT_DATABASE", "DEFAULT_LANGUAGE", "CHECK_POLICY", "CHECK_EXPIRATION", "SID", "PASSWORD", "OLD_PASSWORD",
-            "NAME", "LOGIN", "DEFAULT_SCHEMA",
+            "DEFAULT_DATABASE",
+            "DEFAULT_LANGUAGE",
+            "CHECK_POLICY",
+            "CHECK_EXPIRATION",
+            "SID",
+            "PASSWORD",
+            "OLD_PASSWORD",
+            "NAME",
+            "LOGIN",
+            "DEFAULT_SCHEMA",
         ];
         let name = KNOWN.iter().find(|name| self.words(name)).ok_or_else(|| self.incorrect())?;
         self.must_symbol("=")?;

@@ -37,13 +37,16 @@ fn what_is_not_in_the_subset_is_refused() {
 #[test]
 fn blanks_comments_and_letter_case_make_no_difference() {
     let plain = parse("ALTER DATABASE [Chat] SET ENABLE_BROKER WITH ROLLBACK AFTER 15 SECONDS").unwrap();
-    let other = "alter /* a /* b */ */ database\t\"Chat\" set enable_broker -- now\r\n with rollback after 15 seconds;;";
+    let other =
+        "alter /* a /* b */ */ database\t\"Chat\" set enable_broker -- now\r\n with rollback after 15 seconds;;";
     assert_eq!(parse(other).unwrap(), plain);
 }
 
 #[test]
 fn statements_need_no_semicolons() {
-    let steps = parse("USE master SELECT 1 AS a SELECT name FROM sys.databases PRINT 'x' SET NOCOUNT ON BEGIN TRAN COMMIT").unwrap();
+    let steps =
+        parse("USE master SELECT 1 AS a SELECT name FROM sys.databases PRINT 'x' SET NOCOUNT ON BEGIN TRAN COMMIT")
+            .unwrap();
     assert_eq!(steps.len(), 7);
 }
 

@@ -52,9 +52,20 @@ pub(super) fn services() -> Table {
 /// Views of what goes on while applications run, of which the lab has none.
 pub(super) fn empty(view: &str) -> Table {
     let columns: &[(&str, Type)] = match view {
-        "dm_qn_subscriptions" => &[("id", Type::Int), ("database_id", Type::Int), ("sid", Type::Bytes(Some(85))), ("status", Type::Int)],
-        "transmission_queue" => &[("conversation_handle", Type::Guid), ("to_service_name", Type::NAME), ("transmission_status", Type::Text(None))],
-        _ => &[("conversation_handle", Type::Guid), ("far_service", Type::NAME), ("state", Type::Text(Some(2))), ("state_desc", DESC)],
+        "dm_qn_subscriptions" => {
+            &[("id", Type::Int), ("database_id", Type::Int), ("sid", Type::Bytes(Some(85))), ("status", Type::Int)]
+        }
+        "transmission_queue" => &[
+            ("conversation_handle", Type::Guid),
+            ("to_service_name", Type::NAME),
+            ("transmission_status", Type::Text(None)),
+        ],
+        _ => &[
+            ("conversation_handle", Type::Guid),
+            ("far_service", Type::NAME),
+            ("state", Type::Text(Some(2))),
+            ("state_desc", DESC),
+        ],
     };
     table(columns, Vec::new())
 }

@@ -97,7 +97,10 @@ fn row(state: &State, database: &Database) -> Vec<Value> {
         bit(database.read_only),
         bit(database.auto_close),
         bit(false),
-        code(&["ONLINE", "RESTORING", "RECOVERING", "RECOVERY_PENDING", "SUSPECT", "EMERGENCY", "OFFLINE"], &database.state),
+        code(
+            &["ONLINE", "RESTORING", "RECOVERING", "RECOVERY_PENDING", "SUSPECT", "EMERGENCY", "OFFLINE"],
+            &database.state,
+        ),
         Value::text(database.state.clone()),
         bit(false),
         Value::Int(i64::from(database.snapshot_isolation)),

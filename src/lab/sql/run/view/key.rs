@@ -14,8 +14,17 @@ impl Run<'_> {
         let row = |name: &str, id: i64, length: i64, algorithm: &str, created, modified, key: &str| {
             let code = if algorithm == "TRIPLE_DES" { "D3" } else { "A3" };
             vec![
-                Value::text(name), Value::Int(1), Value::Int(id), Value::Int(length), Value::text(code),
-                Value::text(algorithm), Value::Time(created), Value::Time(modified), guid(key), Value::Null, Value::Null,
+                Value::text(name),
+                Value::Int(1),
+                Value::Int(id),
+                Value::Int(length),
+                Value::text(code),
+                Value::text(algorithm),
+                Value::Time(created),
+                Value::Time(modified),
+                guid(key),
+                Value::Null,
+                Value::Null,
             ]
         };
         let mut rows = Vec::new();
@@ -23,7 +32,15 @@ impl Run<'_> {
         if self.may_in(database, "VIEW DEFINITION") || self.may_in(database, "CONTROL") {
             if let Some(key) = &database.master_key {
                 let name = "##MS_DatabaseMasterKey##";
-                rows.push(row(name, MASTER_KEY, key.length_bits, &key.algorithm, key.created, key.modified, &key.key_guid));
+                rows.push(row(
+                    name,
+                    MASTER_KEY,
+                    key.length_bits,
+                    &key.algorithm,
+                    key.created,
+                    key.modified,
+                    &key.key_guid,
+                ));
             }
             if database.id == 1 {
                 let key = &self.state.content.server.service_key;

@@ -63,7 +63,7 @@ impl Run<'_> {
             "server_permissions" => self.server_permissions(),
             "dm_exec_sessions" => self.sessions(),
             "dm_server_registry" => self.registry()?,
-            "configurations" => self.configurations(),
+            "configurations" => server::configurations(),
             "dm_hadr_availability_replica_states" => self.replica_states()?,
             "availability_replicas" => self.replicas(),
             "availability_groups" => self.groups(),

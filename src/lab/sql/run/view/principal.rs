@@ -39,9 +39,18 @@ impl Run<'_> {
             rows.extend(SERVER_ROLES.iter().map(|(role, id)| {
                 let created = Value::Time(Moment::default());
                 vec![
-                    Value::text(*role), Value::Int(*id), sid(&format!("{id:02X}")), Value::text("R"),
-                    Value::text("SERVER_ROLE"), Value::Bit(false), created.clone(), created, Value::Null, Value::Null,
-                    Value::Int(1), Value::Bit(*id != 2),
+                    Value::text(*role),
+                    Value::Int(*id),
+                    sid(&format!("{id:02X}")),
+                    Value::text("R"),
+                    Value::text("SERVER_ROLE"),
+                    Value::Bit(false),
+                    created.clone(),
+                    created,
+                    Value::Null,
+                    Value::Null,
+                    Value::Int(1),
+                    Value::Bit(*id != 2),
                 ]
             }));
         }
@@ -83,8 +92,15 @@ impl Run<'_> {
             for (name, denied) in &login.permissions {
                 let (state, desc) = if *denied { ("D", "DENY") } else { ("G", "GRANT") };
                 rows.push(vec![
-                    Value::Int(100), Value::text("SERVER"), Value::Int(0), Value::Int(0), Value::Int(login.id), Value::Int(1),
-                    Value::text(name.clone()), Value::text(state), Value::text(desc),
+                    Value::Int(100),
+                    Value::text("SERVER"),
+                    Value::Int(0),
+                    Value::Int(0),
+                    Value::Int(login.id),
+                    Value::Int(1),
+                    Value::text(name.clone()),
+                    Value::text(state),
+                    Value::text(desc),
                 ]);
             }
         }

@@ -67,24 +67,12 @@ impl Run<'_> {
         for (number, argument) in server.startup_arguments.iter().enumerate() {
             rows.push(row(format!(r"{root}\Parameters"), &format!("SQLArg{number}"), Value::text(argument.clone())));
         }
-        let columns =
-            &[("registry_key", Type::Text(Some(256))), ("value_name", Type::Text(Some(256))), ("value_data", Type::Variant)];
-        Ok(table(columns, rows))
-    }
-
-    pub(super) fn configurations(&self) -> Table {
-        let row = |id: i64, name: &str, value: i64| {
-            vec![Value::Int(id), Value::text(name), Value::Int(value), Value::Int(value), Value::text(name)]
-        };
-        let rows = vec![row(16390, "xp_cmdshell", 0), row(16393, "contained database authentication", 0)];
         let columns = &[
-            ("configuration_id", Type::Int),
-            ("name", Type::Text(Some(35))),
-            ("value", Type::Variant),
-            ("value_in_use", Type::Variant),
-            ("description", Type::Text(Some(255))),
+            ("registry_key", Type::Text(Some(256))),
+            ("value_name", Type::Text(Some(256))),
+            ("value_data", Type::Variant),
         ];
-        table(columns, rows)
+        Ok(table(columns, rows))
     }
 
     /// A function that yields a table; `None` where there is none of that name on this version.
@@ -99,17 +87,19 @@ impl Run<'_> {
             ("dm_os_enumerate_filesystem", 2) => {
                 self.need_on_server("VIEW SERVER STATE")?;
                 let pattern = text(1).to_lowercase();
-                let rows = entries(host, &text(0), 1).into_iter().filter(|entry| matches(&entry.name, &pattern)).map(|entry| {
-                    let modified = Moment::parse(&crate::lab::utc::text(entry.modified)).unwrap_or_default();
-                    vec![
-                        Value::Text(entry.path),
-                        Value::Text(entry.name),
-                        Value::Int(i64::from(entry.folder)),
-                        Value::Int(entry.depth - 1),
-                        Value::Int(i64::try_from(entry.length_bytes).unwrap_or(i64::MAX)),
-                        Value::Time(modified),
-                    ]
-                });
+                let rows = entries(host, &text(0), 1).into_iter().filter(|entry| matches(&entry.name, &pattern)).map(
+                    |entry| {
+                        let modified = Moment::parse(&crate::lab::utc::text(entry.modified)).unwrap_or_default();
+                        vec![
+                            Value::Text(entry.path),
+                            Value::Text(entry.name),
+                            Value::Int(i64::from(entry.folder)),
+                            Value::Int(entry.depth - 1),
+                            Value::Int(i64::try_from(entry.length_bytes).unwrap_or(i64::MAX)),
+                            Value::Time(modified),
+                        ]
+                    },
+                );
                 let columns = &[
                     ("full_filesystem_path", Type::Text(Some(256))),
                     ("file_or_directory_name", Type::Text(Some(256))),
@@ -123,13 +113,32 @@ impl Run<'_> {
             ("dm_os_file_exists", 1) => {
                 let (file, folder, parent) = existence(host, &text(0));
                 let bit = |condition: bool| Value::Int(i64::from(condition));
-                let columns =
-                    &[("file_exists", Type::Int), ("file_is_a_directory", Type::Int), ("parent_directory_exists", Type::Int)];
+                let columns = &[
+                    ("file_exists", Type::Int),
+                    ("file_is_a_directory", Type::Int),
+                    ("parent_directory_exists", Type::Int),
+                ];
                 table(columns, vec![vec![bit(file), bit(folder), bit(parent)]])
             }
             _ => return Ok(None),
         }))
     }
+}
+
+/// sys.configurations, as far as anybody asks.
+pub(super) fn configurations() -> Table {
+    let row = |id: i64, name: &str, value: i64| {
+        vec![Value::Int(id), Value::text(name), Value::Int(value), Value::Int(value), Value::text(name)]
+    };
+    let rows = vec![row(16390, "xp_cmdshell", 0), row(16393, "contained database authentication", 0)];
+    let columns = &[
+        ("configuration_id", Type::Int),
+        ("name", Type::Text(Some(35))),
+        ("value", Type::Variant),
+        ("value_in_use", Type::Variant),
+        ("description", Type::Text(Some(255))),
+    ];
+    table(columns, rows)
 }
 
 /// Whether a name fits a pattern of `*` and `?`, in lower case.
@@ -139,7 +148,9 @@ fn matches(name: &str, pattern: &str) -> bool {
             None => name.is_empty(),
             Some(('*', rest)) => (0..=name.len()).any(|at| from(&name[at..], rest)),
             Some(('?', rest)) => name.split_first().is_some_and(|(_, name)| from(name, rest)),
-            Some((literal, rest)) => name.split_first().is_some_and(|(found, name)| found == literal && from(name, rest)),
+            Some((literal, rest)) => {
+                name.split_first().is_some_and(|(found, name)| found == literal && from(name, rest))
+            }
         }
     }
     let name: Vec<char> = name.to_lowercase().chars().collect();

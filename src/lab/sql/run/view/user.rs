@@ -59,7 +59,8 @@ pub(super) fn principals(database: &Database) -> Table {
 
 pub(super) fn role_members(database: &Database) -> Table {
     let dbo = vec![Value::Int(16384), Value::Int(1)];
-    let members = database.members.iter().map(|member| vec![id_of(database, &member.role), id_of(database, &member.member)]);
+    let members =
+        database.members.iter().map(|member| vec![id_of(database, &member.role), id_of(database, &member.member)]);
     let rows = std::iter::once(dbo).chain(members).collect();
     table(&[("role_principal_id", Type::Int), ("member_principal_id", Type::Int)], rows)
 }
@@ -112,9 +113,10 @@ pub(super) fn permissions(database: &Database) -> Table {
 }
 
 pub(super) fn schemas(database: &Database) -> Table {
-    let rows = database.schemas.iter().map(|schema| {
-        vec![Value::text(schema.name.clone()), Value::Int(schema.id), id_of(database, &schema.owner)]
-    });
+    let rows = database
+        .schemas
+        .iter()
+        .map(|schema| vec![Value::text(schema.name.clone()), Value::Int(schema.id), id_of(database, &schema.owner)]);
     table(&[("name", Type::NAME), ("schema_id", Type::Int), ("principal_id", Type::Int)], rows.collect())
 }
 

@@ -8,6 +8,7 @@ mod load;
 mod pattern;
 mod range;
 mod sql;
+mod ssh;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
 pub use sql::{SqlConnection, SqlVia};
+pub use ssh::{ProxyJump, SshConnection};
 
 use crate::diagnostic::Span;
 use crate::template::{Value, Variables};

@@ -26,7 +26,7 @@ pub enum TransportError {
     },
     /// Whatever answered has not shown that it is the host.
     #[error(transparent)]
-    HostKey(#[from] HostKeyError),
+    HostKey(#[from] Box<HostKeyError>),
     /// The host would not let the account in.
     #[error("`{host}` refused the login of `{user}`: {why}")]
     Login {

@@ -9,6 +9,8 @@ pub mod winrm;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 pub use error::TransportError;
 pub use local::Local;
 pub use log_filter::log_filter;
@@ -47,7 +49,7 @@ pub struct FilePiece {
     /// Where in the file the piece begins.
     pub at_bytes: u64,
     /// What is there.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// What a transport has carried.

@@ -242,12 +242,12 @@ pub enum HostKeyError {
 }
 
 /// Trusts a key or says why not.
-pub(super) fn trust(known: &KnownHosts, host: &str, name: &str, key: &[u8]) -> Result<(), HostKeyError> {
+pub(super) fn trust(known: &KnownHosts, host: &str, name: &str, key: &[u8]) -> Result<(), Box<HostKeyError>> {
     let (host, shown, line) = (host.to_owned(), fingerprint(key), line(name, key));
-    match known.check(name, key) {
-        Verdict::Known => Ok(()),
-        Verdict::Revoked(place) => Err(HostKeyError::Revoked { host, shown, place }),
-        Verdict::Changed(place, known) => Err(HostKeyError::Changed { host, known, shown, place, line }),
+    let error = match known.check(name, key) {
+        Verdict::Known => return Ok(()),
+        Verdict::Revoked(place) => HostKeyError::Revoked { host, shown, place },
+        Verdict::Changed(place, known) => HostKeyError::Changed { host, known, shown, place, line },
         Verdict::Unknown(kinds) => {
             let mut others = String::new();
             if !kinds.is_empty() {
@@ -255,9 +255,10 @@ pub(super) fn trust(known: &KnownHosts, host: &str, name: &str, key: &[u8]) -> R
                 let _ = write!(others, ", and the host is known by another kind of key ({})", kinds.join(", "));
             }
             let (kind, file) = (kind(key), known.file.clone());
-            Err(HostKeyError::Unknown { host, kind, fingerprint: shown, others, file, line })
+            HostKeyError::Unknown { host, kind, fingerprint: shown, others, file, line }
         }
-    }
+    };
+    Err(Box::new(error))
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn shares_are_even_and_keep_a_file_together() {
         let piece =
-            |file: &str, at_bytes, length| FilePiece { file: file.to_owned(), at_bytes, bytes: vec![0; length] };
+            |file: &str, at_bytes, length| FilePiece { file: file.to_owned(), at_bytes, bytes: vec![0; length].into() };
         let pieces = vec![piece("a", 0, 5), piece("b", 0, 4), piece("a", 5, 5), piece("c", 0, 7)];
         let shown = |count| -> Vec<Vec<(String, u64)>> {
             let shares = shares(pieces.clone(), count);

@@ -1,4 +1,4 @@
-"""farmhand over SSH, against real OpenSSH servers; each case is a function, and one that raises has failed."""
+"""farmhand over SSH and on this very machine, against real OpenSSH servers; each case is a function, and one that raises has failed."""
 
 import contextlib
 import json
@@ -275,23 +275,20 @@ def the_farm_applies_and_then_has_nothing_to_do(farm, servers):
     for one in servers:
         page = subprocess.run(["find", one.host, "-name", "large.bin", "-size", "3000000c"], capture_output=True, text=True)
         assert len(page.stdout.split()) == 1, page.stdout
-    with open(os.path.join(server.folder, "sshd.log")) as log:
-        log = log.read()
-    # One connection served the look and the change of the first run.
-    return log
 
 
-def it_was_one_login_for_each_run_and_host(farm, servers):
+def a_run_logs_in_to_a_host_once(farm, servers):
     for one in servers:
         with open(os.path.join(one.folder, "sshd.log")) as log:
             logins = log.read().count("Accepted publickey")
-        assert logins == 2, "%d logins in two runs" % logins
+        # Two runs, and before the first a look whether a machine key is there already.
+        assert logins == 3, "%d logins" % logins
 
 
 def files_went_by_sftp(farm, servers):
     for one in servers:
         with open(os.path.join(one.folder, "sshd.log")) as log:
-            assert "subsystem request for sftp" in log.read()
+            assert "Starting session: subsystem 'sftp'" in log.read()
 
 
 def where_there_is_no_sftp_files_go_through_the_agent(farm, server):
@@ -300,6 +297,20 @@ def where_there_is_no_sftp_files_go_through_the_agent(farm, server):
     farm.inventory({"web01": (server, more)})
     expect(farm.apply(), 0, "web01 changed and proved")
     expect(farm.apply(), 0, "1 ok, 0 changed, 0 failed")
+
+
+def this_machine_is_reached_without_any_door(farm, example):
+    farm.write("inventory.yml", json.dumps({"groups": {"web": {"hosts": {"web01": {"connection": {"via": "local"}}}}}}))
+    refused(farm.look(PATH="/nowhere"), "no `pwsh` on PATH")
+    host = farm.path("host")
+    subprocess.run([example, "host", host, "web01"], check=True)
+    os.mkdir(farm.path("bin"))
+    with open(farm.path("bin", "pwsh"), "w") as file:
+        file.write(sshd.STAND_IN % (example, host))
+    os.chmod(file.name, 0o755)
+    path = farm.path("bin") + ":" + os.environ["PATH"]
+    expect(farm.apply(PATH=path), 0, "web01 changed and proved")
+    expect(farm.apply(PATH=path), 0, "1 ok, 0 changed, 0 failed")
 
 
 def a_hundred_megabytes_arrive_whole(farm, server):
@@ -384,7 +395,7 @@ def main():
                 stack.enter_context(sshd.running(own.path(name), EXAMPLE, settings, drives)) for name in ("web01", "web02")
             ]
             attempt(results, the_farm_applies_and_then_has_nothing_to_do, own, servers)
-            attempt(results, it_was_one_login_for_each_run_and_host, own, servers)
+            attempt(results, a_run_logs_in_to_a_host_once, own, servers)
             if drives:
                 attempt(results, files_went_by_sftp, own, servers)
                 attempt(results, a_hundred_megabytes_arrive_whole, own, servers[0])
@@ -393,6 +404,7 @@ def main():
         own = farm("without")
         with sshd.running(own.path("server"), EXAMPLE, ["Subsystem sftp /bin/false"]) as server:
             attempt(results, where_there_is_no_sftp_files_go_through_the_agent, own, server)
+        attempt(results, this_machine_is_reached_without_any_door, farm("local"), EXAMPLE)
     print("%d passed, %d failed" % (results.count(True), results.count(False)))
     return 0 if all(results) else 1
 

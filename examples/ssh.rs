@@ -1,6 +1,6 @@
 //! Both ends of SSH, for trying farmhand against a real OpenSSH server.
 //!
-//! `ssh host FOLDER NAME` makes a lab host. `ssh agent FOLDER` stands in for its PowerShell: it answers farmhand's agent
+//! `ssh host FOLDER NAME` makes a lab host, `ssh break FOLDER FAULT` gives it a fault. `ssh agent FOLDER` stands in for its PowerShell: it answers farmhand's agent
 //! protocol on its own streams. `ssh carry HOST:PORT USER KEY KNOWN_HOSTS TREE FILE…` logs in and sends files by SFTP into
 //! `TREE.partial`, as a release is sent, and prints how many seconds that took, the login included.
 
@@ -29,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
             LabHost::create(folder, HostSpec::new(*name, "2019"))?;
             Ok(())
         }
+        ["break", folder, fault] => Ok(LabHost::open(folder).break_(fault.parse()?)?),
         ["agent", folder] => {
             let host = Arc::new(LabHost::open(folder));
             let (input, mut feed) = tokio::io::duplex(PIECE_BYTES);

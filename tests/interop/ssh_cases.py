@@ -299,6 +299,21 @@ def where_there_is_no_sftp_files_go_through_the_agent(farm, server):
     expect(farm.apply(), 0, "1 ok, 0 changed, 0 failed")
 
 
+def a_lost_answer_is_settled_by_looking(farm, servers):
+    server = servers[0]
+    config = os.path.join(server.host, "C", "Windows", "System32", "inetsrv", "config", "applicationHost.config")
+    cut = [("reset_after_write", 0, "had been carried out"), ("reset_before_write", 4, "these are not as planned")]
+    for fault, code, settled in cut:
+        with open(config) as file:
+            text = file.read()
+        assert 'queueLength="5000"' in text
+        with open(config, "w") as file:
+            file.write(text.replace('queueLength="5000"', 'queueLength="4000"'))
+        subprocess.run([EXAMPLE, "break", server.host, fault], check=True)
+        expect(farm.apply("--limit", "web01"), code, "unknown, settled", settled)
+    expect(farm.apply(), 0, "1 ok, 1 changed, 0 failed")
+
+
 def this_machine_is_reached_without_any_door(farm, example):
     farm.write("inventory.yml", json.dumps({"groups": {"web": {"hosts": {"web01": {"connection": {"via": "local"}}}}}}))
     refused(farm.look(PATH="/nowhere"), "no `pwsh` on PATH")
@@ -396,6 +411,7 @@ def main():
             ]
             attempt(results, the_farm_applies_and_then_has_nothing_to_do, own, servers)
             attempt(results, a_run_logs_in_to_a_host_once, own, servers)
+            attempt(results, a_lost_answer_is_settled_by_looking, own, servers)
             if drives:
                 attempt(results, files_went_by_sftp, own, servers)
                 attempt(results, a_hundred_megabytes_arrive_whole, own, servers[0])

@@ -8,9 +8,11 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::agent::AgentProgram;
 use super::faults::Faults;
-use super::process::{Output, Process};
+use super::process::{Output, Pending, Process, Taken};
 use crate::lab::{AgentProcess, Answers};
 
+/// How a process ends whose connection a fault of the host cuts off.
+const CUT_OFF: i32 = 255;
 /// How long output is waited for at once.
 const PATIENCE: Duration = Duration::from_hours(1);
 
@@ -35,32 +37,37 @@ pub async fn agent(
         }),
     };
     let process = Process::start(move |input, output| program.run(input, output));
-    let feeding = async {
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let read = input.read(&mut buffer).await?;
-            // Who feeds an agent that has ended hears so from its output.
-            drop(process.feed(buffer[..read].to_vec(), read == 0));
-            if read == 0 {
-                return std::future::pending::<io::Result<i32>>().await;
-            }
-        }
-    };
     let written = process.output();
-    let writing = async {
-        loop {
-            let Some(fetched) = written.fetch(usize::MAX, PATIENCE).await else { continue };
-            output.write_all(&fetched.stdout)?;
-            output.flush()?;
-            complaints.write_all(&fetched.stderr)?;
-            complaints.flush()?;
-            if let Some(code) = fetched.exit_code {
+    let mut write = |fetched: Pending| -> io::Result<Option<i32>> {
+        output.write_all(&fetched.stdout)?;
+        output.flush()?;
+        complaints.write_all(&fetched.stderr)?;
+        complaints.flush()?;
+        Ok(fetched.exit_code)
+    };
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = input.read(&mut buffer).await?;
+        let Some(taken) = process.feed(buffer[..read].to_vec(), read == 0) else { break };
+        let taken = taken.await;
+        if taken == Ok(Taken::Reset) {
+            return Ok(CUT_OFF);
+        }
+        // What the agent says to its input it has said by now.
+        while let Some(fetched) = written.fetch(usize::MAX, Duration::ZERO).await {
+            if let Some(code) = write(fetched)? {
                 return Ok(code);
             }
         }
-    };
-    tokio::select! {
-        code = writing => code,
-        failed = feeding => failed,
+        if read == 0 || taken.is_err() {
+            break;
+        }
+    }
+    loop {
+        if let Some(fetched) = written.fetch(usize::MAX, PATIENCE).await
+            && let Some(code) = write(fetched)?
+        {
+            return Ok(code);
+        }
     }
 }

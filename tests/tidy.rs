@@ -48,6 +48,7 @@ const EXPOSES: &[&str] = &[
     "src/value/machine_key/",
     "src/agent/framing.rs",
     "src/transport/winrm/ntlm.rs",
+    "src/transport/ssh/login.rs",
     "src/sql/change.rs",
     "src/sql/connect.rs",
     "src/engine/macs.rs",

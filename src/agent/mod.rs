@@ -25,9 +25,11 @@ pub const END_LINE: &str = "#farmhand-agent-end";
 /// Version of the protocol that the agent and this program speak.
 pub const PROTOCOL: u32 = 1;
 
-/// The program and its switches; the encoded bootstrap follows. Nothing in it needs quoting, in cmd or in PowerShell.
-const POWERSHELL: &str = "%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe -NoProfile -NonInteractive \
-                          -ExecutionPolicy Bypass -EncodedCommand ";
+/// Where Windows PowerShell is on every Windows, below its own folder.
+const POWERSHELL: &str = r"System32\WindowsPowerShell\v1.0\powershell.exe";
+
+/// Its switches; the encoded bootstrap follows. Nothing in them needs quoting, in cmd or in PowerShell.
+const SWITCHES: [&str; 5] = ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-EncodedCommand"];
 
 /// What stands in `agent.ps1` for the digest of the writing part.
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -70,10 +72,26 @@ pub fn question_digests() -> String {
     digests.collect::<Vec<_>>().join(" ")
 }
 
-/// The command line that starts the agent on a host: PowerShell with the bootstrap as UTF-16LE in base64.
+/// The command line that starts the agent where cmd runs it, as WinRM does: PowerShell by its full path.
 pub fn command_line() -> String {
+    format!("%SystemRoot%\\{POWERSHELL} {}", arguments().join(" "))
+}
+
+/// The command line that starts the agent whatever shell runs it. OpenSSH's default shell is cmd, and may be
+/// PowerShell or pwsh, which do not know `%SystemRoot%`; so this one leaves the path to the machine's PATH.
+pub fn command_line_for_any_shell() -> String {
+    format!("powershell.exe {}", arguments().join(" "))
+}
+
+/// Windows PowerShell on this machine, given the folder of its Windows.
+pub fn powershell(windows: &str) -> String {
+    format!("{}\\{POWERSHELL}", windows.trim_end_matches('\\'))
+}
+
+/// What a PowerShell is given so that it runs the bootstrap, which comes last as UTF-16LE in base64.
+pub fn arguments() -> Vec<String> {
     let utf16: Vec<u8> = BOOTSTRAP.trim_end().encode_utf16().flat_map(u16::to_le_bytes).collect();
-    format!("{POWERSHELL}{}", BASE64.encode(utf16))
+    SWITCHES.iter().map(|switch| (*switch).to_owned()).chain([BASE64.encode(utf16)]).collect()
 }
 
 /// Takes out what only readers of the source need: indentation, blank lines, comments that have lines of their own.
@@ -152,5 +170,12 @@ mod tests {
         assert!(BOOTSTRAP.contains("$input"));
         // cmd.exe takes 8191 characters.
         assert!(command_line().len() < 8191 && command_line().is_ascii());
+    }
+
+    #[test]
+    fn any_shell_reads_the_command_line_alike() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || " .-+/=".contains(c);
+        assert!(command_line_for_any_shell().chars().all(plain), "{}", command_line_for_any_shell());
+        assert_eq!(powershell(r"C:\Windows\"), r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe");
     }
 }

@@ -1,7 +1,6 @@
 //! The farm of a command: what shall be, and how to reach it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +11,18 @@ use super::lab_farm::LabFarm;
 use super::progress::Progress;
 use super::run::Run;
 use super::target::{Right, runtime};
+use super::ways::ways;
 use super::{Failure, Ui};
-use crate::diagnostic::{Diagnostic, Sources, Span, render};
+use crate::diagnostic::{Diagnostic, Sources, render};
 use crate::engine::{
-    self, Apply, Approval, Door, DoorError, FarmKey, HostOutcome, Macs, Observe, Password, Place, Reach, Resolve,
-    Sessions, SqlWay, StepWork, Survey, TdsReach, Ways, Work, apply, farm_keys, survey,
+    self, Apply, Approval, Door, DoorError, FarmKey, HostOutcome, Macs, Observe, Resolve, Sessions, StepWork, Survey,
+    Work, apply, farm_keys, survey,
 };
 use crate::hostcall::{Answer, Read};
-use crate::inventory::{Host, SqlVia, Via};
 use crate::journal::Ledger;
 use crate::plan::{Agreed, Trouble};
 use crate::secret::Stores;
-use crate::sql::{self, Trust};
 use crate::value::SecretRef;
-
-/// WinRM's port without TLS.
-const WINRM_PORT: u16 = 5985;
 
 /// How long a state that Windows is still bringing about may take, after the host itself has waited.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -219,49 +214,4 @@ fn sessions(right: &Right, lab: Option<&LabFarm>, macs: &Macs) -> Result<Arc<Ses
             .collect::<Result<_, Failure>>()?,
     };
     Ok(Arc::new(Sessions::new(ways, macs.nonce.clone(), resolve(&right.stores))))
-}
-
-/// The ways to a host that the inventory tells of.
-fn ways(right: &Right, host: &Host) -> Result<Ways, Failure> {
-    let connection = &host.connection;
-    let machine = match connection.via {
-        Via::Tds => None,
-        Via::Winrm => {
-            let (user, password) =
-                login(right, connection.user.as_ref(), connection.password.as_ref()).ok_or_else(|| {
-                    let failure = Failure::input(format!("nothing says who logs in to {}", host.name));
-                    failure.hint(
-                        "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }",
-                    )
-                })?;
-            let port = connection.port.unwrap_or(WINRM_PORT);
-            Some(Reach { place: Place::At(host.address.clone(), port), user, password })
-        }
-    };
-    let sql = match host.sql.via {
-        SqlVia::Host => SqlWay::Machine(host.sql.instance.clone()),
-        SqlVia::Tds => SqlWay::Tds(tds(right, host)?),
-    };
-    Ok(Ways { machine, sql })
-}
-
-/// The way to a host's SQL Server.
-fn tds(right: &Right, host: &Host) -> Result<TdsReach, Failure> {
-    let sql = &host.sql;
-    let (user, password) = login(right, sql.user.as_ref(), sql.password.as_ref()).ok_or_else(|| {
-        let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
-        failure.hint("in the inventory: sql: { via: tds, user: farmhand, password: \"{{ secret('sql-farmhand') }}\" }")
-    })?;
-    let address = sql.address.clone().unwrap_or_else(|| host.address.clone());
-    // Certificates are made out to names.
-    let certificate_name = if address.parse::<IpAddr>().is_ok() { host.name.clone() } else { address.clone() };
-    let place = Place::At(address, sql.port.unwrap_or(sql::PORT));
-    let trust = sql.ca.as_ref().map_or(Trust::System, |pem| Trust::Also(pem.to_vec()));
-    Ok(TdsReach { place, certificate_name, trust, user, password })
-}
-
-/// Who logs in, and what finds the password.
-fn login(right: &Right, user: Option<&String>, password: Option<&(SecretRef, Span)>) -> Option<(String, Password)> {
-    let (stores, reference) = (Arc::clone(&right.stores), password?.0.clone());
-    Some((user?.clone(), Arc::new(move || stores.value(&reference).map_err(|error| error.to_string()))))
 }

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::Failure;
 use super::lab_engine::LabEngine;
-use crate::engine::{Dialling, Password, Place, Reach, SqlWay, TdsReach, Ways};
+use crate::engine::{Dialling, Over, Password, Place, Reach, SqlWay, TdsReach, Ways};
 use crate::inventory::{Host, SqlConnection, SqlVia, Via};
 use crate::lab::pwsh::Pwsh;
 use crate::lab::sql::tds::{Encryption, TdsServer};
@@ -109,7 +109,7 @@ impl LabFarm {
                 SqlVia::Host => SqlWay::Machine(instance),
                 SqlVia::Tds => SqlWay::Tds(self.sql_reach(name)?),
             };
-            Ok((name.to_owned(), Ways { machine: (via == Via::Winrm).then(|| self.reach(name)), sql }))
+            Ok((name.to_owned(), Ways { machine: via.is_to_machine().then(|| self.reach(name)), sql }))
         };
         self.lab.hosts().map(|(name, _)| ways(name)).collect()
     }
@@ -123,7 +123,7 @@ impl LabFarm {
             Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
         };
         let user = format!("{}\\{}", USER.0, USER.1);
-        Reach { place: Place::Dialled(Arc::new(dial)), user, password: self.password() }
+        Reach { place: Place::Dialled(Arc::new(dial)), user, password: self.password(), over: Over::WinRm }
     }
 
     fn sql_reach(&self, name: &str) -> Result<TdsReach, Failure> {

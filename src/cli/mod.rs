@@ -25,6 +25,7 @@ mod secret;
 mod target;
 mod ui;
 mod validate;
+mod ways;
 
 use clap::{Parser, Subcommand};
 

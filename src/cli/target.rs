@@ -177,7 +177,7 @@ impl Files {
             let made = playbook.machine_keys();
             let hosts = playbook.plays.iter().flat_map(|play| &play.hosts);
             let logins: BTreeSet<&SecretRef> =
-                hosts.filter_map(|it| it.host.connection.password.as_ref()).map(|(secret, _)| secret).collect();
+                hosts.flat_map(|it| it.host.connection.secrets()).map(|(secret, _)| secret).collect();
             let needed = |reference: &SecretRef| needs == Needs::All || logins.contains(reference);
             let exists = |reference: &SecretRef| {
                 lab || !needed(reference) || stores.exists(reference) || made.contains(reference)

@@ -5,7 +5,7 @@ use std::future::Future;
 use thiserror::Error;
 
 use crate::hostcall::{Answer, Outcome, Read, Write};
-use crate::transport::Traffic;
+use crate::transport::{FilePiece, Traffic};
 
 /// Opens sessions on hosts.
 pub trait Door: Send + Sync + 'static {
@@ -38,6 +38,18 @@ pub trait Change: Observe {
         writes: &[Write],
         then: &[Read],
     ) -> impl Future<Output = Result<(Vec<Outcome>, Vec<Answer>), DoorError>> + Send;
+
+    /// Whether there is a faster way for files than `put_file`.
+    fn carries_files(&self) -> bool {
+        false
+    }
+
+    /// Brings pieces of the files of a folder that `put_tree` has begun. `false` says that there turned out to be no such
+    /// way. What arrived is told by the next `put_tree`, which compares digests.
+    fn carry(&mut self, tree: &str, pieces: Vec<FilePiece>) -> impl Future<Output = Result<bool, DoorError>> + Send {
+        let _ = (tree, pieces);
+        async { Ok(false) }
+    }
 
     /// Whether one process on the host carries out all batches of the session; else each has its own.
     fn is_one_process(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,8 +11,9 @@ use super::{Door, DoorError};
 use crate::hostcall::Nonce;
 use crate::session::{Input, ReadSession, SessionError, Settings, WriteSession};
 use crate::sql::{SqlError, TdsTarget, Trust};
-use crate::transport::Transport;
+use crate::transport::ssh::{self, Jump, Kept, Ssh};
 use crate::transport::winrm::{Account, Target, WinRm};
+use crate::transport::{Local, Transport};
 use crate::value::{SecretRef, SecretValue};
 
 /// Finds a secret's value; the error says why there is none.
@@ -29,7 +31,7 @@ pub enum Place {
 /// An address that is being found out.
 pub type Dialling = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Send>>;
 
-/// Where a host's WinRM is and who logs in there.
+/// Where a host's machine is reached and who logs in there.
 #[derive(Clone)]
 pub struct Reach {
     /// Where it is.
@@ -38,6 +40,34 @@ pub struct Reach {
     pub user: String,
     /// Finds the password when a connection is opened.
     pub password: Password,
+    /// By which protocol.
+    pub over: Over,
+}
+
+/// How a machine is spoken to.
+#[derive(Clone)]
+pub enum Over {
+    /// WinRM.
+    WinRm,
+    /// SSH.
+    Ssh(SshReach),
+    /// It is the machine that farmhand runs on; place and account mean nothing.
+    Local,
+}
+
+/// What SSH needs besides an account.
+#[derive(Clone)]
+pub struct SshReach {
+    /// Whether the account's password may be given.
+    pub password: bool,
+    /// A private key's file, and what finds the passphrase that opens it.
+    pub key: Option<(PathBuf, Option<Password>)>,
+    /// Whether the keys of a running SSH agent are tried.
+    pub agent: bool,
+    /// The file of known host keys, where it is not the user's own.
+    pub known_hosts: Option<PathBuf>,
+    /// The host by way of which this one is reached.
+    pub jump: Option<Jump>,
 }
 
 /// Finds a password when a connection is opened; the error says why there is none.
@@ -86,12 +116,14 @@ pub(super) struct Inner {
     resolve: Resolve,
     /// What hosts turned out to do with input that stays open.
     hints: Mutex<BTreeMap<String, Input>>,
+    /// SSH connections between two sessions with a host.
+    kept: Kept,
 }
 
 impl Sessions {
     /// A door to these hosts, for one run.
     pub fn new(hosts: BTreeMap<String, Ways>, nonce: Nonce, resolve: Resolve) -> Sessions {
-        Sessions(Arc::new(Inner { hosts, nonce, resolve, hints: Mutex::default() }))
+        Sessions(Arc::new(Inner { hosts, nonce, resolve, hints: Mutex::default(), kept: Kept::default() }))
     }
 
     fn ways(&self, host: &str) -> Result<Ways, DoorError> {
@@ -103,12 +135,29 @@ impl Sessions {
 impl Inner {
     /// Starts an agent that can only look.
     pub(super) async fn read(&self, host: &str, reach: &Reach) -> Result<ReadSession, DoorError> {
-        ReadSession::open(transport(host, reach).await?, self.settings(host)).await.map_err(DoorError::from)
+        ReadSession::open(self.transport(host, reach).await?, self.settings(host)).await.map_err(DoorError::from)
     }
 
     /// Starts an agent that can look and change.
     pub(super) async fn write(&self, host: &str, reach: &Reach) -> Result<WriteSession, DoorError> {
-        WriteSession::open(transport(host, reach).await?, self.settings(host)).await.map_err(DoorError::from)
+        WriteSession::open(self.transport(host, reach).await?, self.settings(host)).await.map_err(DoorError::from)
+    }
+
+    async fn transport(&self, host: &str, reach: &Reach) -> Result<Transport, DoorError> {
+        match &reach.over {
+            Over::Local => Ok(Transport::Local(Box::new(Local::new(host)))),
+            Over::Ssh(over) => {
+                let target = ssh_target(host, reach, over, &self.kept).await?;
+                Ok(Transport::Ssh(Box::new(Ssh::new(target))))
+            }
+            Over::WinRm => {
+                let (address, port) = reach.place.find().await?;
+                let password = (reach.password)().map_err(DoorError::Unreachable)?;
+                let account = Arc::new(Account::new(&reach.user, password));
+                let target = Target { name: host.to_owned(), address, port, account };
+                Ok(Transport::WinRm(Box::new(WinRm::new(target))))
+            }
+        }
     }
 
     /// What gives secrets their values.
@@ -136,12 +185,27 @@ impl Place {
     }
 }
 
-async fn transport(host: &str, reach: &Reach) -> Result<Transport, DoorError> {
+async fn ssh_target(host: &str, reach: &Reach, over: &SshReach, kept: &Kept) -> Result<ssh::Target, DoorError> {
     let (address, port) = reach.place.find().await?;
-    let password = (reach.password)().map_err(DoorError::Unreachable)?;
-    let account = Arc::new(Account::new(&reach.user, password));
-    let target = Target { name: host.to_owned(), address, port, account };
-    Ok(Transport::WinRm(Box::new(WinRm::new(target))))
+    let find = |password: &Password| password().map_err(DoorError::Unreachable);
+    let key = match &over.key {
+        Some((path, passphrase)) => {
+            Some(ssh::Key { path: path.clone(), passphrase: passphrase.as_ref().map(find).transpose()? })
+        }
+        None => None,
+    };
+    Ok(ssh::Target {
+        name: host.to_owned(),
+        address,
+        port,
+        user: reach.user.clone(),
+        password: over.password.then(|| find(&reach.password)).transpose()?,
+        key,
+        agent: over.agent,
+        known_hosts: over.known_hosts.clone(),
+        jump: over.jump.clone(),
+        kept: kept.clone(),
+    })
 }
 
 /// Where an instance turns out to be.

@@ -11,7 +11,7 @@ use super::{Change, DoorError, Observe};
 use crate::hostcall::{Answer, Outcome, Read, Refusal, RefusalCode, Write};
 use crate::session::{Input, ReadSession, WriteSession};
 use crate::sql::{Patience, TdsReader, TdsWriter};
-use crate::transport::Traffic;
+use crate::transport::{FilePiece, Traffic};
 
 /// A session that can only look.
 pub struct Reading {
@@ -157,6 +157,17 @@ impl Change for Writing {
         };
         let tds = self.ask_tds(&sql).await.map_err(|error| after(error, told))?;
         Ok((outcomes, together(then, tds, machine)))
+    }
+
+    fn carries_files(&self) -> bool {
+        self.machine.as_ref().is_some_and(WriteSession::carries_files)
+    }
+
+    async fn carry(&mut self, tree: &str, pieces: Vec<FilePiece>) -> Result<bool, DoorError> {
+        match self.machine().await? {
+            Some(machine) => machine.carry(tree, pieces).await.map_err(DoorError::from),
+            None => Ok(false),
+        }
     }
 
     fn is_one_process(&self) -> bool {

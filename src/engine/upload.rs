@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
 use super::host::HostRun;
 use super::send::{Sent, send};
@@ -12,9 +13,13 @@ use crate::hostcall::answer::{Lacking, TreePut};
 use crate::hostcall::{FileData, FileDigest, Outcome, SecretFile, TreeFile, Write};
 use crate::plan::Stage;
 use crate::release::{FileContent, Release};
+use crate::transport::FilePiece;
 
 /// Bytes of files that go in one exchange.
 const EXCHANGE_BYTES: u64 = 2 << 20;
+
+/// Bytes of files that are read before they are carried past the agent, on several connections at once.
+const CARRIED_BYTES: u64 = 16 << 20;
 
 /// Calls that go in one exchange.
 const EXCHANGE_CALLS: usize = 256;
@@ -68,6 +73,14 @@ pub(super) async fn upload<D: Door>(
     }
 }
 
+/// A piece of a file that is about to be sent.
+enum Piece {
+    /// Its bytes.
+    Plain(FilePiece),
+    /// A file whose bytes are known only with its secrets; it is small and goes as a whole.
+    Secret(String, u64, SecretFile),
+}
+
 /// Sends what lacks. `Err` inside is a connection that broke off; what arrived is found out by asking.
 async fn pieces<D: Door>(
     run: &mut HostRun<D>,
@@ -78,8 +91,13 @@ async fn pieces<D: Door>(
 ) -> Result<Result<(), DoorError>, Ended> {
     let total = left(lacking, files);
     let mut sent = 0;
-    let mut calls: Vec<Write> = Vec::new();
+    let mut waiting: Vec<Piece> = Vec::new();
     let mut bytes = 0;
+    let most_bytes = match run.session().await {
+        Ok(session) if session.carries_files() => CARRIED_BYTES,
+        Ok(_) => EXCHANGE_BYTES,
+        Err(error) => return Ok(Err(error)),
+    };
     for lack in lacking {
         let Some(file) = files.get(lack.file) else {
             return Err(failed(format!("the host lacks file {} of {}, which there is not", lack.file, files.len())));
@@ -87,22 +105,23 @@ async fn pieces<D: Door>(
         let mut at_bytes = lack.have_bytes;
         loop {
             let piece = match &file.sha256 {
-                FileDigest::Secret(text) => (FileData::Secret(text.clone()), file.bytes),
+                FileDigest::Secret(text) => (Piece::Secret(file.path.clone(), at_bytes, text.clone()), file.bytes),
                 FileDigest::Known(_) => {
                     let length = EXCHANGE_BYTES.min(file.bytes.saturating_sub(at_bytes));
                     let length = usize::try_from(length).unwrap_or(usize::MAX);
                     let read = release.read(&file.path, at_bytes, length, |_| Err("no secret is here".to_owned()));
                     let read = read.map_err(|error| failed(error.to_string()))?;
                     let length = read.len() as u64;
-                    (FileData::Base64(STANDARD.encode(&*read)), length)
+                    let file = file.path.clone();
+                    (Piece::Plain(FilePiece { file, at_bytes, bytes: Bytes::from(read.to_vec()) }), length)
                 }
             };
-            let (data, length) = piece;
-            calls.push(Write::PutFile { tree: tree.to_owned(), file: file.path.clone(), at_bytes, data });
+            let (piece, length) = piece;
+            waiting.push(piece);
             at_bytes += length;
             bytes += length;
-            if bytes >= EXCHANGE_BYTES || calls.len() >= EXCHANGE_CALLS {
-                match flush(run, &mut calls).await? {
+            if bytes >= most_bytes || waiting.len() >= EXCHANGE_CALLS {
+                match flush(run, tree, &mut waiting).await? {
                     Ok(()) => sent += std::mem::take(&mut bytes),
                     Err(error) => return Ok(Err(error)),
                 }
@@ -113,17 +132,60 @@ async fn pieces<D: Door>(
             }
         }
     }
-    flush(run, &mut calls).await
+    flush(run, tree, &mut waiting).await
 }
 
-async fn flush<D: Door>(run: &mut HostRun<D>, calls: &mut Vec<Write>) -> Result<Result<(), DoorError>, Ended> {
+/// Sends what waits: past the agent where that can be, else in exchanges with it.
+async fn flush<D: Door>(
+    run: &mut HostRun<D>,
+    tree: &str,
+    waiting: &mut Vec<Piece>,
+) -> Result<Result<(), DoorError>, Ended> {
+    let mut told = std::mem::take(waiting);
+    if run.shared.options.stop.is_asked() && !told.is_empty() {
+        return Err(run.interrupted());
+    }
+    match run.session().await {
+        Ok(session) if session.carries_files() => {
+            let plain = told.iter().filter_map(|piece| match piece {
+                Piece::Plain(piece) => Some(piece.clone()),
+                Piece::Secret(..) => None,
+            });
+            match session.carry(tree, plain.collect()).await {
+                Ok(true) => told.retain(|piece| matches!(piece, Piece::Secret(..))),
+                Ok(false) => {}
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(_) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    let mut calls = Vec::new();
+    let mut bytes = 0;
+    for piece in told {
+        let (file, at_bytes, data, length) = match piece {
+            Piece::Plain(FilePiece { file, at_bytes, bytes }) => {
+                (file, at_bytes, FileData::Base64(STANDARD.encode(&bytes)), bytes.len() as u64)
+            }
+            Piece::Secret(file, at_bytes, text) => (file, at_bytes, FileData::Secret(text), 0),
+        };
+        if bytes >= EXCHANGE_BYTES {
+            if let Err(error) = tell(run, std::mem::take(&mut calls)).await? {
+                return Ok(Err(error));
+            }
+            bytes = 0;
+        }
+        bytes += length;
+        calls.push(Write::PutFile { tree: tree.to_owned(), file, at_bytes, data });
+    }
+    tell(run, calls).await
+}
+
+/// One exchange that changes nothing but what is beside the folder.
+async fn tell<D: Door>(run: &mut HostRun<D>, calls: Vec<Write>) -> Result<Result<(), DoorError>, Ended> {
     if calls.is_empty() {
         return Ok(Ok(()));
     }
-    if run.shared.options.stop.is_asked() {
-        return Err(run.interrupted());
-    }
-    let calls = std::mem::take(calls);
     if let Err(error) = run.session().await {
         return Ok(Err(error));
     }

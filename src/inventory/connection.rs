@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::ssh::{self, SshConnection};
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::{Scope, is_template};
 use crate::value::SecretRef;
@@ -18,6 +19,17 @@ pub struct Connection {
     pub password: Option<(SecretRef, Span)>,
     /// TCP port; `None` for the door's own.
     pub port: Option<u16>,
+    /// What else SSH needs.
+    pub ssh: SshConnection,
+}
+
+impl Connection {
+    /// The secrets that log in, each with where it is written.
+    pub fn secrets(&self) -> impl Iterator<Item = &(SecretRef, Span)> {
+        let password = self.password.as_ref().filter(|_| self.via != Via::Local);
+        let passphrase = self.ssh.passphrase.as_ref().filter(|_| self.via == Via::Ssh);
+        password.into_iter().chain(passphrase)
+    }
 }
 
 /// The doors to a host.
@@ -26,17 +38,32 @@ pub enum Via {
     /// WinRM over HTTP, sealed; port 5985.
     #[default]
     Winrm,
+    /// SSH, port 22.
+    Ssh,
+    /// No door at all: the machine that farmhand runs on.
+    Local,
     /// SQL Server's own protocol, port 1433: the machine is asked and told T-SQL alone.
     Tds,
 }
 
-/// The keys of a connection.
-const KEYS: &[&str] = &["via", "user", "password", "port", "address"];
+impl Via {
+    /// Whether the machine itself is reached.
+    pub fn is_to_machine(self) -> bool {
+        self != Via::Tds
+    }
+}
+
+/// The keys of a connection, besides those of SSH.
+const KEYS: [&str; 5] = ["via", "user", "password", "port", "address"];
+
+/// What has no meaning on the machine that farmhand runs on.
+const REMOTE_KEYS: [&str; 3] = ["user", "password", "port"];
 
 /// What the inventory says of one host's connection, from the weakest layer to the strongest.
 pub(super) fn check(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     if let Some(entries) = yaml::map(node, "`connection`", diagnostics) {
-        yaml::reject_unknown_keys(entries, KEYS, "`connection`", diagnostics);
+        let keys = [KEYS.as_slice(), &ssh::KEYS].concat();
+        yaml::reject_unknown_keys(entries, &keys, "`connection`", diagnostics);
     }
 }
 
@@ -49,21 +76,37 @@ pub(super) fn resolve(
 ) -> (Connection, Option<String>) {
     let last = |key: &str| layers.iter().rev().find_map(|layer| layer.get(key)).filter(|node| !node.is_null());
     let mut connection = Connection::default();
-    if let Some(via) = last("via").and_then(|node| text(node, "`via`", scope, diagnostics).map(|text| (node, text))) {
-        match via.1.as_str() {
-            "winrm" => {}
-            "tds" => connection.via = Via::Tds,
-            other => diagnostics.push(
-                Diagnostic::new(via.0.span, format!("no way to reach a host is called {}", shown(other)))
-                    .help("via: winrm, or via: tds for a machine that is reached for its SQL Server alone"),
-            ),
-        }
+    let via = last("via").map(|node| via(node, scope, diagnostics).unwrap_or_default());
+    connection.via = via.unwrap_or_default();
+    let local = layers.iter().rev().find(|layer| layer.get("via").is_some()).filter(|_| via == Some(Via::Local));
+    if let Some(node) = local.and_then(|layer| REMOTE_KEYS.iter().find_map(|key| layer.get(key))) {
+        let message = "nobody logs in where farmhand itself runs: it does as whoever runs it";
+        diagnostics.push(Diagnostic::new(node.span, message).help("leave it out"));
     }
     connection.user = last("user").and_then(|node| text(node, "`user`", scope, diagnostics));
     connection.password = last("password").and_then(|node| password(node, scope, sources, diagnostics));
     connection.port = last("port").and_then(|node| port(node, scope, diagnostics));
+    connection.ssh = ssh::resolve(layers, via, scope, sources, diagnostics);
     let address = last("address").and_then(|node| text(node, "`address`", scope, diagnostics));
     (connection, address)
+}
+
+fn via(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<Via> {
+    let written = text(node, "`via`", scope, diagnostics)?;
+    match written.as_str() {
+        "winrm" => Some(Via::Winrm),
+        "ssh" => Some(Via::Ssh),
+        "local" => Some(Via::Local),
+        "tds" => Some(Via::Tds),
+        other => {
+            let message = format!("no way to reach a host is called {}", shown(other));
+            diagnostics.push(Diagnostic::new(node.span, message).help(
+                "via: winrm or via: ssh, via: local for the machine that farmhand runs on, or via: tds for one that is \
+                 reached for its SQL Server alone",
+            ));
+            None
+        }
+    }
 }
 
 /// A text, rendered.
@@ -95,6 +138,17 @@ pub(super) fn password(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<(SecretRef, Span)> {
+    secret(node, "password", scope, sources, diagnostics)
+}
+
+/// A reference to a secret, under the key `what`.
+pub(super) fn secret(
+    node: &Node,
+    what: &str,
+    scope: &Scope,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(SecretRef, Span)> {
     let template = matches!(&node.content, Content::Scalar(scalar) if is_template(&scalar.text));
     let value = if template { scope.data(node, None)? } else { Json::Null };
     let reference = value.get(SecretRef::MARK).and_then(|it| serde_json::from_value(it.clone()).ok());
@@ -102,8 +156,8 @@ pub(super) fn password(
         // A literal is kept out of every message that shows its line.
         sources.hide(node.span);
         diagnostics.push(
-            Diagnostic::new(node.span, "a password is never written here")
-                .help("password: \"{{ secret('NAME') }}\", and type: farmhand secret set NAME"),
+            Diagnostic::new(node.span, format!("a {what} is never written here"))
+                .help(format!("{what}: \"{{{{ secret('NAME') }}}}\", and type: farmhand secret set NAME")),
         );
     }
     reference.map(|reference| (reference, node.span))

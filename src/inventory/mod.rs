@@ -9,6 +9,7 @@ mod pattern;
 mod range;
 mod shown;
 mod sql;
+mod ssh;
 mod tree;
 mod vars;
 
@@ -22,6 +23,7 @@ pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
 pub use sql::{SqlConnection, SqlVia};
+pub use ssh::{ProxyJump, SshConnection};
 pub use tree::{Branch, UNGROUPED};
 
 use crate::diagnostic::Span;

@@ -27,8 +27,14 @@ impl Host {
     fn reached(&self, shown: &mut Map<String, Json>) {
         let connection = &self.connection;
         // A machine that is reached for its SQL Server alone has no connection that Ansible knows.
-        if connection.via == Via::Winrm {
-            shown.insert("ansible_connection".to_owned(), json!("winrm"));
+        let via = match connection.via {
+            Via::Winrm => Some("winrm"),
+            Via::Ssh => Some("ssh"),
+            Via::Local => Some("local"),
+            Via::Tds => None,
+        };
+        if let Some(via) = via {
+            shown.insert("ansible_connection".to_owned(), json!(via));
         }
         if self.address != self.name {
             shown.insert("ansible_host".to_owned(), json!(self.address));

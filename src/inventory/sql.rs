@@ -68,7 +68,8 @@ pub(super) fn resolve(
 ) -> SqlConnection {
     let last = |key: &str| layers.iter().rev().find_map(|layer| layer.get(key)).filter(|node| !node.is_null());
     let mut sql = SqlConnection { via: via(last("via"), connection, scope, diagnostics), ..SqlConnection::default() };
-    if let (None, Via::Winrm, Some(node)) = (last("via"), connection.via, TDS_KEYS.iter().find_map(|key| last(key))) {
+    let to_machine = connection.via.is_to_machine();
+    if let (None, true, Some(node)) = (last("via"), to_machine, TDS_KEYS.iter().find_map(|key| last(key))) {
         let message = "this is said about TDS, and T-SQL is run by the machine itself unless it is told otherwise";
         diagnostics.push(Diagnostic::new(node.span, message).help("sql: { via: tds, … }"));
     }
@@ -98,12 +99,12 @@ fn via(node: Option<&Node>, connection: &Connection, scope: &Scope, diagnostics:
     else {
         return other;
     };
-    match (written.as_str(), connection.via) {
+    match (written.as_str(), connection.via.is_to_machine()) {
         ("tds", _) => SqlVia::Tds,
-        ("host", Via::Winrm) => SqlVia::Host,
-        ("host", Via::Tds) => {
+        ("host", true) => SqlVia::Host,
+        ("host", false) => {
             let message = "the machine has no door but TDS, so it cannot run T-SQL itself";
-            diagnostics.push(Diagnostic::new(node.span, message).help("leave `via` out, or reach it by winrm"));
+            diagnostics.push(Diagnostic::new(node.span, message).help("leave `via` out, or reach it by winrm or ssh"));
             other
         }
         _ => {

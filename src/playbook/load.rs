@@ -80,7 +80,7 @@ fn resolve(sources: &mut Sources, request: &Request, diagnostics: &mut Vec<Diagn
         let hosts = hosts(&inventory, play, limit.as_ref(), diagnostics);
         let place = Place::new(sources, play.span, None);
         for host in &hosts {
-            let passwords = host.connection.password.iter().chain(host.sql.password_used()).cloned();
+            let passwords = host.connection.secrets().chain(host.sql.password_used()).cloned();
             secrets.extend(passwords.map(|(reference, span)| SecretUse { reference, span }));
         }
         let resolver = Resolver {

@@ -9,7 +9,7 @@ use crate::agent;
 use crate::agent::framing::{self, Resolver};
 use crate::agent::lines::Lines;
 use crate::hostcall::{Access, Batch, Call, HelloAnswer, Replies, Reply};
-use crate::transport::{Traffic, Transport};
+use crate::transport::{FilePiece, Traffic, Transport};
 
 /// How much an agent may write before its hello; a profile or a policy may print a banner.
 const MAX_LINES_BEFORE_HELLO: usize = 1000;
@@ -74,7 +74,7 @@ impl Conversation {
             sound: true,
             unsettled: false,
         };
-        if let Err(error) = conversation.transport.start(&agent::command_line()).await {
+        if let Err(error) = conversation.transport.start().await {
             // A shell that was opened and has no process is not left behind.
             let _ = conversation.transport.close().await;
             return Err(error.into());
@@ -98,6 +98,21 @@ impl Conversation {
         }
         let closed = self.transport.close().await.map_err(SessionError::from);
         (self.transport.traffic(), closed)
+    }
+
+    pub(super) fn carries_files(&self) -> bool {
+        self.transport.carries_files()
+    }
+
+    /// Brings pieces of files past the agent, which has nothing to do meanwhile.
+    pub(super) async fn carry(&mut self, tree: &str, pieces: Vec<FilePiece>) -> Result<bool, SessionError> {
+        if !self.sound {
+            return Err(SessionError::Over { host: self.host() });
+        }
+        self.sound = false;
+        let carried = self.transport.carry(tree, pieces).await?;
+        self.sound = true;
+        Ok(carried)
     }
 
     /// Makes sure that the agent answers, before anything is sent that must not be sent twice.
@@ -148,7 +163,7 @@ impl Conversation {
         if at_end {
             if self.transport_is_used() {
                 self.transport.stop().await?;
-                self.transport.start(&agent::command_line()).await?;
+                self.transport.start().await?;
             }
             self.lines = Lines::default();
         }

@@ -10,7 +10,7 @@ pub use error::SessionError;
 
 use crate::agent::framing::{Resolver, no_secrets};
 use crate::hostcall::{Access, Answer, Call, Nonce, Outcome, Read, Reply, Write};
-use crate::transport::{Traffic, Transport};
+use crate::transport::{FilePiece, Traffic, Transport};
 use conversation::Conversation;
 
 /// How a session behaves.
@@ -137,6 +137,21 @@ impl WriteSession {
             }
         }
         Ok((outcomes, answers))
+    }
+
+    /// Whether there is a faster way for files than through the agent.
+    pub fn carries_files(&self) -> bool {
+        self.0.carries_files()
+    }
+
+    /// Brings pieces of the files of a folder that `put_tree` has begun, past the agent. `false` says that there turned out
+    /// to be no such way. The next `put_tree` tells what arrived.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SessionError`] but `Unknown`: what arrived in part is never used.
+    pub async fn carry(&mut self, tree: &str, pieces: Vec<FilePiece>) -> Result<bool, SessionError> {
+        self.0.carry(tree, pieces).await
     }
 
     /// How input turned out to reach the agent; worth remembering for the next session with the host.

@@ -2,6 +2,7 @@
 
 use crate::http::HttpError;
 
+use super::ssh::HostKeyError;
 use super::winrm::Fault;
 
 /// Why a transport failed. Each text names the host and says what to do where that is known.
@@ -15,6 +16,17 @@ pub enum TransportError {
         /// Why.
         error: HttpError,
     },
+    /// The host was not reached, or nothing there speaks as it should.
+    #[error("cannot reach `{host}`: {why}")]
+    NoWay {
+        /// The host.
+        host: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Whatever answered has not shown that it is the host.
+    #[error(transparent)]
+    HostKey(#[from] Box<HostKeyError>),
     /// The host would not let the account in.
     #[error("`{host}` refused the login of `{user}`: {why}")]
     Login {
@@ -63,7 +75,10 @@ impl TransportError {
     /// Whether the request may have been carried out all the same.
     pub fn may_have_arrived(&self) -> bool {
         match self {
-            TransportError::Unreachable { .. } | TransportError::Login { .. } => false,
+            TransportError::Unreachable { .. }
+            | TransportError::NoWay { .. }
+            | TransportError::HostKey(_)
+            | TransportError::Login { .. } => false,
             TransportError::Lost { sent, .. } => *sent,
             TransportError::Fault { fault, .. } => !fault.is_refusal(),
             TransportError::Nonsense { .. } => true,

@@ -17,6 +17,7 @@ mod process;
 mod service;
 mod shell_script;
 mod shells;
+mod streams;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 pub use accounts::{Account, Accounts};
 pub use child::PowerShell;
 pub use shells::Quotas;
+pub use streams::agent;
 
 use super::{Answers, WireFault};
 use connection::Connection;

@@ -238,7 +238,7 @@ async fn a_read_only_session_is_refused_writes_by_the_host_too() {
     let rig = Rig::new(|_| {}).await;
     // The session's type has no way to do this, so the agent is spoken to below it.
     let mut transport = rig.transport();
-    transport.start(&crate::agent::command_line()).await.unwrap();
+    transport.start().await.unwrap();
     let calls = vec![Call::Ask(Read::HostFacts), Call::Tell(Write::Reboot), Call::Tell(Write::Reboot)];
     let batch = Batch { id: 1, nonce: Nonce(String::new()), calls };
     let mut bytes = crate::agent::framing::preamble(Access::ReadOnly).unwrap();
@@ -303,7 +303,7 @@ async fn a_real_process_can_run_the_agent() {
     })
     .await;
     let mut transport = rig.transport();
-    transport.start(&crate::agent::command_line()).await.unwrap();
+    transport.start().await.unwrap();
     transport.send(b"one\n", false).await.unwrap();
     let received = transport.receive(Duration::from_secs(5)).await.unwrap();
     assert_eq!((received.stdout.as_slice(), received.exit_code), (&b"got one\n"[..], None));
@@ -335,7 +335,7 @@ async fn a_change_for_a_real_process_meets_a_reset_too() {
         })
         .await;
         let mut transport = rig.transport();
-        transport.start(&crate::agent::command_line()).await.unwrap();
+        transport.start().await.unwrap();
         transport.send(b"first\n", false).await.unwrap();
         assert_eq!(transport.receive(Duration::from_secs(5)).await.unwrap().stdout, b"done\n");
         *rig.host.fault.lock().unwrap() = Some(fault);

@@ -1,0 +1,105 @@
+//! The ways to the hosts of a real farm, as the inventory tells of them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Failure;
+use super::target::Right;
+use crate::diagnostic::Span;
+use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
+use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via};
+use crate::sql::{self, Trust};
+use crate::transport::ssh::Jump;
+use crate::value::SecretRef;
+
+/// WinRM's port without TLS.
+const WINRM_PORT: u16 = 5985;
+
+/// SSH's port.
+const SSH_PORT: u16 = 22;
+
+/// The ways to a host that the inventory tells of.
+pub fn ways(right: &Right, host: &Host) -> Result<Ways, Failure> {
+    let machine = machine(right, host)?;
+    let sql = match host.sql.via {
+        SqlVia::Host => SqlWay::Machine(host.sql.instance.clone()),
+        SqlVia::Tds => SqlWay::Tds(tds(right, host)?),
+    };
+    Ok(Ways { machine, sql })
+}
+
+/// The way to a host's machine; `None` where it has no door but SQL Server's.
+fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
+    let connection = &host.connection;
+    let nobody = |hint: &str| Failure::input(format!("nothing says who logs in to {}", host.name)).hint(hint);
+    let at = |port: u16| Place::At(host.address.clone(), connection.port.unwrap_or(port));
+    let found = login(right, connection.user.as_ref(), connection.password.as_ref());
+    let none: Password = Arc::new(|| Err("no password is given".to_owned()));
+    Ok(match connection.via {
+        Via::Tds => None,
+        Via::Local => Some(Reach { place: at(0), user: String::new(), password: none, over: Over::Local }),
+        Via::Winrm => {
+            let hint = "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }";
+            let (user, password) = found.ok_or_else(|| nobody(hint))?;
+            Some(Reach { place: at(WINRM_PORT), user, password, over: Over::WinRm })
+        }
+        Via::Ssh => {
+            let hint = "in the inventory: connection: { via: ssh, user: 'CORP\\deploy', key_file: ~/.ssh/id_ed25519 }";
+            let user = connection.user.clone().ok_or_else(|| nobody(hint))?;
+            let over = Over::Ssh(ssh(right, host, &user, found.is_some())?);
+            let password = found.map_or(none, |(_, password)| password);
+            Some(Reach { place: at(SSH_PORT), user, password, over })
+        }
+    })
+}
+
+/// What SSH needs besides an account. A key that is not there is a mistake in the inventory.
+fn ssh(right: &Right, host: &Host, user: &str, password: bool) -> Result<SshReach, Failure> {
+    let SshConnection { key_file, passphrase, known_hosts, proxy_jump, agent } = &host.connection.ssh;
+    if let Some((path, span)) = key_file
+        && let Err(error) = std::fs::File::open(path)
+    {
+        let at = right.sources.place(*span);
+        let place = format!("{}:{}:{}", at.name, at.line, at.column);
+        let message = format!("{place}: the key {} of {} cannot be read: {error}", path.display(), host.name);
+        return Err(Failure::input(message));
+    }
+    let opened_by = |secret: &SecretRef| -> Password {
+        let (stores, secret) = (Arc::clone(&right.stores), secret.clone());
+        Arc::new(move || stores.value(&secret).map_err(|error| error.to_string()))
+    };
+    let passphrase = passphrase.as_ref().map(|(secret, _)| opened_by(secret));
+    let jump = proxy_jump.clone().map(|ProxyJump { user: own, host, port }| Jump {
+        user: own.unwrap_or_else(|| user.to_owned()),
+        host,
+        port,
+    });
+    Ok(SshReach {
+        password,
+        key: key_file.clone().map(|(path, _)| (path, passphrase)),
+        agent: *agent,
+        known_hosts: known_hosts.clone(),
+        jump,
+    })
+}
+
+/// The way to a host's SQL Server.
+fn tds(right: &Right, host: &Host) -> Result<TdsReach, Failure> {
+    let sql = &host.sql;
+    let (user, password) = login(right, sql.user.as_ref(), sql.password.as_ref()).ok_or_else(|| {
+        let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
+        failure.hint("in the inventory: sql: { via: tds, user: farmhand, password: \"{{ secret('sql-farmhand') }}\" }")
+    })?;
+    let address = sql.address.clone().unwrap_or_else(|| host.address.clone());
+    // Certificates are made out to names.
+    let certificate_name = if address.parse::<IpAddr>().is_ok() { host.name.clone() } else { address.clone() };
+    let place = Place::At(address, sql.port.unwrap_or(sql::PORT));
+    let trust = sql.ca.as_ref().map_or(Trust::System, |pem| Trust::Also(pem.to_vec()));
+    Ok(TdsReach { place, certificate_name, trust, user, password })
+}
+
+/// Who logs in, and what finds the password.
+fn login(right: &Right, user: Option<&String>, password: Option<&(SecretRef, Span)>) -> Option<(String, Password)> {
+    let (stores, reference) = (Arc::clone(&right.stores), password?.0.clone());
+    Some((user?.clone(), Arc::new(move || stores.value(&reference).map_err(|error| error.to_string()))))
+}

@@ -190,6 +190,7 @@ impl Files {
         let packages = playbook.as_ref().map(|playbook| Packages::open(playbook, folder, &mut diagnostics));
         match playbook.zip(packages) {
             Some((playbook, packages)) if diagnostics.is_empty() => {
+                note(ui, &sources, &playbook.inventory);
                 let closed = BTreeMap::new();
                 Ok(Right { sources, playbook, packages, releases: Vec::new(), stores: Arc::new(stores), closed })
             }
@@ -328,8 +329,20 @@ pub fn inventory(ui: Ui, path: &Path, limit: Option<&str>) -> Result<(Inventory,
         (inventory, meant)
     });
     match loaded {
-        Some(loaded) if diagnostics.is_empty() => Ok(loaded),
+        Some(loaded) if diagnostics.is_empty() => {
+            note(ui, &sources, &loaded.0);
+            Ok(loaded)
+        }
         _ => Err(show(ui, &sources, &diagnostics)),
+    }
+}
+
+/// Tells what was not understood in an inventory, a line each.
+fn note(ui: Ui, sources: &Sources, inventory: &Inventory) {
+    for note in &inventory.notes {
+        let place = note.span.map(|span| format!("{}: ", sources.place(span))).unwrap_or_default();
+        let help = note.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        ui.news(&format!("note: {place}{}{help}", note.message));
     }
 }
 

@@ -149,6 +149,14 @@ impl Sources {
         }
     }
 
+    /// Whether there is a folder of this name.
+    pub fn has_folder(&self, path: &Path) -> bool {
+        match &self.memory {
+            Some(files) => files.keys().any(|file| file != path && file.starts_with(path)),
+            None => path.is_dir(),
+        }
+    }
+
     /// The files directly in a folder, in order of name; none where there is no such folder.
     pub fn list(&self, folder: &Path) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = match &self.memory {

@@ -17,6 +17,8 @@ pub(super) struct Group {
     pub span: Option<Span>,
     /// How many groups are written before it.
     pub order: usize,
+    /// Among groups of one depth, a greater one wins; 1 unless it is said.
+    pub priority: i64,
     /// Hosts written under it.
     pub hosts: Vec<String>,
     /// Groups in it.
@@ -55,6 +57,12 @@ pub(super) struct Book {
     pub groups: BTreeMap<String, Group>,
     /// Hosts by name.
     pub hosts: IndexMap<String, Written>,
+    /// Whether it is Ansible's.
+    pub ansible: bool,
+    /// What is not understood in Ansible's inventories and left alone.
+    pub notes: Vec<Diagnostic>,
+    /// Values that only `ansible-vault` opens.
+    pub sealed: BTreeSet<Span>,
 }
 
 const GROUP_KEYS: &[&str] = &["hosts", "children", "vars", "connection", "sql", "lab"];
@@ -77,13 +85,13 @@ impl Book {
         book.groups.insert(ALL.to_owned(), all);
         let groups = root.get("groups").map(|node| yaml::map(node, "`groups`", diagnostics).unwrap_or_default());
         for Entry { key, value } in groups.unwrap_or_default() {
-            book.group(key, value, diagnostics);
+            book.read_group(key, value, diagnostics);
         }
         book.check_children(diagnostics);
         book
     }
 
-    fn group(&mut self, key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    fn read_group(&mut self, key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) {
         let what = format!("the group {}", shown(&key.text));
         if !yaml::identifier(&key.text.replace('-', "_")) {
             let diagnostic = Diagnostic::new(key.span, format!("{} cannot name a group", shown(&key.text)));
@@ -100,14 +108,14 @@ impl Book {
             None => {}
             Some((Content::Map(hosts), _)) => {
                 for Entry { key, value } in hosts {
-                    group.hosts.extend(self.host(key, Some(value), diagnostics));
+                    group.hosts.extend(self.read_host(key, Some(value), diagnostics));
                 }
             }
             Some((Content::List(names), _)) => {
                 for name in names {
                     if let Some(text) = yaml::text(name, "a host's name", diagnostics) {
                         let key = Key { text: text.into(), span: name.span };
-                        group.hosts.extend(self.host(&key, None, diagnostics));
+                        group.hosts.extend(self.read_host(&key, None, diagnostics));
                     }
                 }
             }
@@ -133,7 +141,7 @@ impl Book {
     }
 
     /// Reads a host, or as many as its name's ranges give; gives their names.
-    fn host(&mut self, key: &Key, node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
+    fn read_host(&mut self, key: &Key, node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
         let names = match expand(&key.text) {
             Ok(names) => names,
             Err(why) => {
@@ -185,7 +193,7 @@ impl Book {
     }
 
     /// Takes out children that are not there and circles, and says so.
-    fn check_children(&mut self, diagnostics: &mut Vec<Diagnostic>) {
+    pub fn check_children(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         let names: Vec<String> = self.groups.keys().cloned().collect();
         for name in &names {
             let Some(mut children) = self.groups.get_mut(name).map(|group| std::mem::take(&mut group.children)) else {

@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
-use super::{ALL, Host, Inventory, connection, lab, sql, tree};
+use super::{ALL, Host, Inventory, ansible, connection, lab, sql, tree};
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
@@ -38,7 +38,20 @@ fn read(
     extra: &Variables,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Inventory> {
+    let is_folder = sources.has_folder(files.inventory);
+    if is_folder {
+        let mut reader = ansible::Reader::new(sources, diagnostics);
+        reader.folder(files.inventory);
+        let book = reader.finish();
+        return Some(finish(sources, files, book, extra, diagnostics));
+    }
     let source = sources.read(files.inventory).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
+    if ansible::dialect(files.inventory, sources.text(source)) != ansible::Dialect::Own {
+        let mut reader = ansible::Reader::new(sources, diagnostics);
+        reader.file(files.inventory, source);
+        let book = reader.finish();
+        return Some(finish(sources, files, book, extra, diagnostics));
+    }
     let before = diagnostics.len();
     let Some(root) = yaml::parse(sources, source, diagnostics) else {
         if diagnostics.len() == before {
@@ -49,19 +62,33 @@ fn read(
         return None;
     };
     let book = Book::read(&root, diagnostics);
+    Some(finish(sources, files, book, extra, diagnostics))
+}
 
-    let own = folder(files.inventory);
+/// Lays what stands beside an inventory and a playbook over what the inventory says.
+fn finish(
+    sources: &mut Sources,
+    files: InventoryFiles,
+    mut book: Book,
+    extra: &Variables,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Inventory {
+    let own = if sources.has_folder(files.inventory) { files.inventory.to_owned() } else { folder(files.inventory) };
     let folders: Vec<PathBuf> = match files.playbook_folder {
         Some(playbook) if playbook != own => vec![own, playbook.to_owned()],
         _ => vec![own],
     };
     let mut beside = Vec::new();
     for folder in &folders {
+        if book.ansible {
+            beside.push(ansible::vars(sources, folder, &mut book, diagnostics));
+            continue;
+        }
         let groups = book.groups.keys().map(String::as_str);
         let hosts = book.hosts.keys().map(String::as_str);
         beside.push(VarsFiles::read(sources, folder, groups, hosts, diagnostics));
     }
-    Some(resolve(sources, &book, &beside, extra, diagnostics))
+    resolve(sources, book, &beside, extra, diagnostics)
 }
 
 /// The folder a file is in; `.` is written as nothing, so that names stay short.
@@ -71,12 +98,13 @@ fn folder(path: &Path) -> PathBuf {
 
 fn resolve(
     sources: &mut Sources,
-    book: &Book,
+    mut book: Book,
     beside: &[VarsFiles],
     extra: &Variables,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Inventory {
-    let mut inventory = Inventory::default();
+    let mut inventory = Inventory { notes: std::mem::take(&mut book.notes), ..Inventory::default() };
+    let book = &book;
     let names = book.groups.keys().map(String::as_str);
     let mut members: BTreeMap<&str, IndexSet<&str>> = names.map(|name| (name, members(book, name))).collect();
     members.insert(ALL, book.hosts.keys().map(String::as_str).collect());
@@ -96,14 +124,20 @@ fn resolve(
     inventory.tree = tree::tree(book);
     let depths = book.depths();
     for (name, written) in &book.hosts {
-        if book.groups.contains_key(name) {
+        if book.groups.contains_key(name) && !book.ansible {
             let diagnostic = Diagnostic::new(written.span, format!("the host `{name}` is called as a group is"));
             diagnostics.push(diagnostic.help("rename one of them, so that a pattern can mean only one"));
         }
         let mut groups = groups_of.remove(name.as_str()).unwrap_or_default();
-        groups.sort_by_key(|group| (depths.get(group), *group));
+        let priority = |group: &str| book.groups.get(group).map_or(0, |group| group.priority);
+        groups.sort_by_key(|group| (depths.get(group), priority(group), *group));
         let variables = layers(book, beside, &groups, name, written);
-        let host = resolve_host(sources, book, name, written, &groups, variables, extra, &inventory, diagnostics);
+        let mut notes = Vec::new();
+        let host =
+            resolve_host(sources, book, name, written, &groups, variables, extra, &inventory, &mut notes, diagnostics);
+        for note in notes {
+            inventory.note(note);
+        }
         inventory.hosts.insert(name.clone(), Arc::new(host));
     }
     inventory
@@ -160,13 +194,18 @@ fn resolve_host(
     name: &str,
     written: &Written,
     groups: &[&str],
-    variables: Variables,
+    mut variables: Variables,
     extra: &Variables,
     inventory: &Inventory,
+    notes: &mut Vec<Diagnostic>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Host {
     let mut own_groups: Vec<String> = groups.iter().filter(|group| **group != ALL).map(|it| (*it).to_owned()).collect();
     own_groups.sort();
+    let withheld = match book.ansible {
+        true => ansible::withhold(&mut variables, &book.sealed, sources, notes),
+        false => BTreeSet::new(),
+    };
     let mut host = Host {
         name: name.to_owned(),
         address: name.to_owned(),
@@ -176,8 +215,8 @@ fn resolve_host(
         lab: lab::LabHints::default(),
         span: written.span,
         variables,
-        ansible: false,
-        withheld: BTreeSet::new(),
+        ansible: book.ansible,
+        withheld,
     };
     let scope = host.scope(inventory, &[], extra);
     let of_groups = |pick: fn(&super::groups::Group) -> Option<&Node>| -> Vec<&Node> {
@@ -185,6 +224,8 @@ fn resolve_host(
     };
     let mut connections = of_groups(|group| group.connection.as_ref());
     connections.extend(&written.connection);
+    let foreign = book.ansible.then(|| ansible::connection(&host.variables, written.span, &scope, notes, diagnostics));
+    connections.extend(&foreign);
     let (connection, address) = connection::resolve(&connections, &scope, sources, diagnostics);
     host.connection = connection;
     let own_address =

@@ -1,5 +1,7 @@
 //! The farm's hosts and groups: who is meant, how each is reached, and with which variables.
 
+mod ansible;
+mod book;
 mod connection;
 mod glob;
 mod groups;
@@ -26,7 +28,7 @@ pub use sql::{SqlConnection, SqlVia};
 pub use ssh::{ProxyJump, SshConnection};
 pub use tree::{Branch, UNGROUPED};
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::template::{Value, Variables};
 
 /// The group that every host is in.
@@ -41,8 +43,19 @@ pub struct Inventory {
     pub groups: BTreeMap<String, Vec<String>>,
     /// What each group is written with, in the order in which they are written.
     pub tree: IndexMap<String, Branch>,
+    /// What was not understood in Ansible's inventories and left alone, each thing once.
+    pub notes: Vec<Diagnostic>,
     /// The hosts of each group as templates see them, made once for all hosts.
     groups_value: Value,
+}
+
+impl Inventory {
+    /// Notes something, if it is not noted yet.
+    fn note(&mut self, note: Diagnostic) {
+        if !self.notes.iter().any(|known| known.message == note.message) {
+            self.notes.push(note);
+        }
+    }
 }
 
 /// A host.

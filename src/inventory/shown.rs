@@ -52,7 +52,7 @@ impl Host {
 }
 
 /// A value as it is written, templates unrendered.
-fn written(node: &Node) -> Json {
+pub(super) fn written(node: &Node) -> Json {
     match &node.content {
         Content::Scalar(scalar) => resolve(scalar),
         Content::List(items) => items.iter().map(written).collect(),

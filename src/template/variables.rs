@@ -78,6 +78,26 @@ impl Variables {
         Variables { by_name: BTreeMap::from([(Arc::from(name), variable)]) }
     }
 
+    /// Sets one as it is written.
+    pub fn insert(&mut self, name: &str, key: Span, value: Node) {
+        self.by_name.insert(Arc::from(name), Variable { key, value: Arc::new(value) });
+    }
+
+    /// Takes one away.
+    pub fn remove(&mut self, name: &str) {
+        self.by_name.remove(name);
+    }
+
+    /// Where the name of one is written.
+    pub fn place(&self, name: &str) -> Option<Span> {
+        self.by_name.get(name).map(|variable| variable.key)
+    }
+
+    /// One as it is written.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.by_name.get(name).map(|variable| &*variable.value)
+    }
+
     /// Lays others over these.
     pub fn lay_over(&mut self, others: &Variables) {
         for (name, variable) in &others.by_name {

@@ -12,6 +12,7 @@ pub(super) fn check_key(
     node: Node,
     entries: &[Entry],
     seen: &mut HashSet<Arc<str>>,
+    foreign: bool,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Key> {
     let span = node.span;
@@ -29,7 +30,7 @@ pub(super) fn check_key(
         );
         return None;
     }
-    if &*text == "<<" && scalar.plain {
+    if &*text == "<<" && scalar.plain && !foreign {
         diagnostics
             .push(Diagnostic::new(span, "`<<` merges maps, which YAML 1.2 does not know").help("write the keys out"));
         return None;

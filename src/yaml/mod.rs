@@ -12,6 +12,6 @@ mod shape;
 mod tests;
 
 pub use node::{Content, Entry, Key, Node, Scalar, nothing};
-pub use parse::{MAX_DEPTH, MAX_NODES, parse};
+pub use parse::{MAX_DEPTH, MAX_NODES, parse, parse_foreign};
 pub use scalar::resolve;
 pub use shape::{identifier, map, reject_unknown_keys, scalar_text, text};

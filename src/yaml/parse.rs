@@ -17,6 +17,24 @@ pub const MAX_NODES: usize = 100_000;
 
 /// Reads a text. `None` when it is empty or cannot be read at all; mistakes that leave a tree are reported besides it.
 pub fn parse(sources: &Sources, source: SourceId, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    build(sources, source, None, diagnostics).0
+}
+
+/// Reads a text that is written for another program: merge keys are keys, and tags are given, each with what it stands at.
+pub fn parse_foreign(
+    sources: &Sources,
+    source: SourceId,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Option<Node>, Vec<(Span, String)>) {
+    build(sources, source, Some(Vec::new()), diagnostics)
+}
+
+fn build(
+    sources: &Sources,
+    source: SourceId,
+    tags: Option<Vec<(Span, String)>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Option<Node>, Vec<(Span, String)>) {
     let text = sources.text(source);
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let builder = Builder {
@@ -24,6 +42,7 @@ pub fn parse(sources: &Sources, source: SourceId, diagnostics: &mut Vec<Diagnost
         text,
         offset: text.len() - body.len(),
         diagnostics,
+        tags,
         open: Vec::new(),
         anchors: HashMap::new(),
         root: None,
@@ -38,6 +57,8 @@ struct Builder<'a> {
     /// Bytes before the part that is parsed.
     offset: usize,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// The tags that were met, where the text is written for another program.
+    tags: Option<Vec<(Span, String)>>,
     open: Vec<Open>,
     /// Anchored values with the number of values in them.
     anchors: HashMap<usize, (Node, usize)>,
@@ -73,7 +94,7 @@ enum Pending {
 struct Stop;
 
 impl Builder<'_> {
-    fn run(mut self, body: &str) -> Option<Node> {
+    fn run(mut self, body: &str) -> (Option<Node>, Vec<(Span, String)>) {
         let mut options = Options::default();
         options.block_nesting_limit = MAX_DEPTH;
         options.flow_nesting_limit = MAX_DEPTH;
@@ -89,10 +110,10 @@ impl Builder<'_> {
                 }
             };
             if step.is_err() {
-                return None;
+                return (None, self.tags.unwrap_or_default());
             }
         }
-        self.root
+        (self.root, self.tags.unwrap_or_default())
     }
 
     fn event(&mut self, event: Event, span: ParserSpan) -> Result<(), Stop> {
@@ -135,6 +156,14 @@ impl Builder<'_> {
         let Some(tag) = tag else { return false };
         if tag.is_yaml_core_schema_tag("str") {
             return true;
+        }
+        let place = self.trim(at);
+        if let Some(tags) = &mut self.tags {
+            let core = tag.is_yaml_core_schema();
+            if !core {
+                tags.push((place, tag.original()));
+            }
+            return !core;
         }
         let message = format!("the tag {} means nothing here", shown(&tag.original()));
         self.diagnostics
@@ -200,7 +229,7 @@ impl Builder<'_> {
             Some(Items::List(items)) => items.push(node),
             Some(Items::Map { entries, key, seen }) => match std::mem::replace(key, Pending::Nothing) {
                 Pending::Nothing => {
-                    *key = check_key(node, entries, seen, self.diagnostics).map_or(Pending::Passed, Pending::Key);
+                    *key = check_key(node, entries, seen, self.tags.is_some(), self.diagnostics).map_or(Pending::Passed, Pending::Key);
                 }
                 Pending::Passed => {}
                 Pending::Key(key) => entries.push(Entry { key, value: node }),

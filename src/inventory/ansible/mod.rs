@@ -1,0 +1,153 @@
+//! Ansible's inventories, read as they are: INI, YAML, folders of both, `group_vars` and `host_vars`.
+//!
+//! What farmhand does not understand is noted, each thing once, and left alone.
+
+mod connection;
+mod folder;
+mod ini;
+mod literal;
+mod names;
+mod scalars;
+mod tokens;
+mod vars;
+mod yaml_groups;
+
+use std::path::Path;
+
+pub(super) use connection::{connection, withhold};
+pub(super) use vars::read as vars;
+
+use super::groups::{Book, Group};
+use super::{ALL, UNGROUPED};
+use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
+use crate::yaml::{self, Node};
+
+/// How a file of an inventory is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// farmhand's own way.
+    Own,
+    /// Ansible's INI.
+    Ini,
+    /// Ansible's YAML.
+    Yaml,
+}
+
+/// The start of a text that only `ansible-vault` opens.
+const VAULT: &str = "$ANSIBLE_VAULT;";
+
+/// Tells by its content how a file is written.
+pub(super) fn dialect(path: &Path, text: &str) -> Dialect {
+    let named = path.extension().is_some_and(|it| it == "yml" || it == "yaml" || it == "json");
+    let mut lines = text.lines().map(str::trim_end).filter(|line| {
+        let start = line.trim_start();
+        !start.is_empty() && !start.starts_with(['#', ';']) && *line != "---"
+    });
+    let Some(first) = lines.clone().next() else { return Dialect::Own };
+    let section = |line: &str| line.starts_with('[') && line.contains(']') && !line.contains('{');
+    let key = first.starts_with('{') || first.ends_with(':') || first.contains(": ");
+    if !named && (section(first) || !key || lines.clone().any(section)) {
+        return Dialect::Ini;
+    }
+    // A key of farmhand's own at the top says so, whatever else is wrong with the file.
+    let own = ["groups", "connection", "sql", "lab"];
+    let top = |line: &&str| !line.starts_with([' ', '\t', '-', '}']);
+    let keys: Vec<&str> = lines.by_ref().filter(top).filter_map(|line| line.split_once(':')).map(|it| it.0).collect();
+    let keys: Vec<&str> = keys.into_iter().map(|key| key.trim_matches(['"', '\''])).collect();
+    let ansible = !first.starts_with('{') && !keys.iter().any(|key| own.contains(key) || *key == "vars");
+    let shaped = ["hosts:", "children:", "vars:"];
+    let inside = text.lines().map(str::trim).any(|line| shaped.iter().any(|shape| line.starts_with(shape)));
+    if ansible && (keys.contains(&ALL) || inside) { Dialect::Yaml } else { Dialect::Own }
+}
+
+/// Reads inventories into one book.
+pub(super) struct Reader<'a> {
+    pub sources: &'a mut Sources,
+    pub book: Book,
+    pub diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    /// An empty book.
+    pub fn new<'a>(sources: &'a mut Sources, diagnostics: &'a mut Vec<Diagnostic>) -> Reader<'a> {
+        let mut book = Book { ansible: true, ..Book::default() };
+        book.groups.insert(ALL.to_owned(), Group::default());
+        book.groups.insert(UNGROUPED.to_owned(), Group { order: 1, ..Group::default() });
+        Reader { sources, book, diagnostics }
+    }
+
+    /// Reads one file.
+    pub fn file(&mut self, path: &Path, source: SourceId) {
+        let text = self.sources.shared_text(source);
+        let start = Span { source, start: 0, end: 0 };
+        if text.starts_with(VAULT) {
+            self.book.note(start, "only `ansible-vault` opens this file; nothing in it is known here");
+            return;
+        }
+        if text.starts_with("#!") {
+            self.book.note(start, "a program that prints an inventory is not run; keep what it prints in a file");
+            return;
+        }
+        match dialect(path, &text) {
+            Dialect::Ini => self.ini(source, &text),
+            Dialect::Yaml | Dialect::Own => {
+                if let Some(root) = self.yaml(source) {
+                    self.yaml_groups(&root);
+                }
+            }
+        }
+    }
+
+    /// Reads YAML as Ansible does.
+    fn yaml(&mut self, source: SourceId) -> Option<Node> {
+        yaml(self.sources, source, &mut self.book, self.diagnostics)
+    }
+
+    /// The finished book: hosts of no group are in `ungrouped`, and groups that lie in themselves are told.
+    pub fn finish(mut self) -> Book {
+        let grouped = |name: &String| *name != ALL && *name != UNGROUPED;
+        let others = self.book.groups.iter().filter(|(name, _)| grouped(name));
+        let others: std::collections::BTreeSet<String> =
+            others.flat_map(|(_, group)| group.hosts.iter().cloned()).collect();
+        let alone = self.book.hosts.keys().filter(|host| !others.contains(*host)).cloned().collect();
+        self.book.group(UNGROUPED).hosts = alone;
+        self.book.check_children(self.diagnostics);
+        self.book
+    }
+}
+
+/// Reads YAML as Ansible does: its tags, its merge keys, and scalars of YAML 1.1.
+fn yaml(sources: &Sources, source: SourceId, book: &mut Book, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    let (node, tags) = yaml::parse_foreign(sources, source, diagnostics);
+    for (span, tag) in tags {
+        match tag.trim_start_matches('!') {
+            "vault" | "vault-encrypted" => {
+                book.sealed.insert(span);
+            }
+            "unsafe" => book.note(span, "`!unsafe` is not understood: its text is taken as any other"),
+            other => book.note(span, format!("the tag `!{other}` is not understood and is left alone")),
+        }
+    }
+    node.map(scalars::as_ansible_reads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_told_by_its_content() {
+        let check = |path: &str, text: &str, expected| assert_eq!(dialect(Path::new(path), text), expected, "{text}");
+        check("inventory.yml", "groups:\n  web: {hosts: {web01: {}}}\n", Dialect::Own);
+        check("lab.yml", "# made\nvars: {a: 1}\ngroups: {}\n", Dialect::Own);
+        check("x.yml", "gruops:\n  web: {}\n", Dialect::Own);
+        check("hosts.yml", "---\nall:\n  hosts:\n    web01:\n", Dialect::Yaml);
+        check("hosts.yaml", "web:\n  children:\n    iis:\n", Dialect::Yaml);
+        check("hosts", "web01\n", Dialect::Ini);
+        check("hosts", "web01 ansible_user=x\n[web]\nweb[01:20]\n", Dialect::Ini);
+        check("hosts.ini", "; c\n[web:vars]\na=b: c\n", Dialect::Ini);
+        check("hosts", "web01:5986 a=1\n", Dialect::Ini);
+        check("hosts", "all:\n  hosts:\n    web01:\n", Dialect::Yaml);
+        check("empty", "\n# nothing\n", Dialect::Own);
+    }
+}

@@ -23,6 +23,7 @@ mod runs;
 mod schema;
 mod secret;
 mod target;
+mod typed;
 mod ui;
 mod validate;
 mod ways;

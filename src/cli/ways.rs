@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Failure;
 use super::target::Right;
+use super::{Failure, typed};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
 use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via};
@@ -40,6 +40,11 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
         Via::Local => Some(Reach { place: at(0), user: String::new(), password: none, over: Over::Local }),
         Via::Winrm => {
             let hint = "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }";
+            let typed = |user: &String| Ok(typed::password(user)?.map(|password| (user.clone(), password)));
+            let found = match (found, &connection.user) {
+                (None, Some(user)) => typed(user)?,
+                (found, _) => found,
+            };
             let (user, password) = found.ok_or_else(|| nobody(hint))?;
             Some(Reach { place: at(WINRM_PORT), user, password, over: Over::WinRm })
         }

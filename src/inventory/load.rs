@@ -202,10 +202,8 @@ fn resolve_host(
 ) -> Host {
     let mut own_groups: Vec<String> = groups.iter().filter(|group| **group != ALL).map(|it| (*it).to_owned()).collect();
     own_groups.sort();
-    let withheld = match book.ansible {
-        true => ansible::withhold(&mut variables, &book.sealed, sources, notes),
-        false => BTreeSet::new(),
-    };
+    let withheld =
+        if book.ansible { ansible::withhold(&mut variables, &book.sealed, sources, notes) } else { BTreeSet::new() };
     let mut host = Host {
         name: name.to_owned(),
         address: name.to_owned(),

@@ -229,7 +229,8 @@ impl Builder<'_> {
             Some(Items::List(items)) => items.push(node),
             Some(Items::Map { entries, key, seen }) => match std::mem::replace(key, Pending::Nothing) {
                 Pending::Nothing => {
-                    *key = check_key(node, entries, seen, self.tags.is_some(), self.diagnostics).map_or(Pending::Passed, Pending::Key);
+                    *key = check_key(node, entries, seen, self.tags.is_some(), self.diagnostics)
+                        .map_or(Pending::Passed, Pending::Key);
                 }
                 Pending::Passed => {}
                 Pending::Key(key) => entries.push(Entry { key, value: node }),

@@ -56,7 +56,10 @@ fn playbook(database: &str, server: &Server) -> String {
 fn farmhand(folder: &Path, server: &Server, password: &str, line: &str) -> (Option<i32>, Value, String) {
     let mut command = Command::cargo_bin("farmhand").unwrap();
     command.current_dir(folder).args(line.split(' ')).arg("--json");
-    command.env("SQL_PASSWORD", password).env("KEY_PASSWORD", "Key-0-of-the-test").env("APP_PASSWORD", "App-0-of-the-test");
+    command
+        .env("SQL_PASSWORD", password)
+        .env("KEY_PASSWORD", "Key-0-of-the-test")
+        .env("APP_PASSWORD", "App-0-of-the-test");
     command.env("BACKUP_PASSWORD", "Backup-0-of-the-test");
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -102,8 +105,11 @@ fn cases(server: &Server) {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("18456"), "{said}");
 
-    fs::write(folder.join("site.yml"), playbook(&database, server).replace("  - sql_database:", "  - sql_database_was:"))
-        .unwrap();
+    fs::write(
+        folder.join("site.yml"),
+        playbook(&database, server).replace("  - sql_database:", "  - sql_database_was:"),
+    )
+    .unwrap();
     let (code, _, said) = run("plan site.yml");
     assert_eq!(code, Some(3), "{said}");
 

@@ -161,6 +161,10 @@ impl Resource for SqlMasterKey {
         Ok(Some(actual))
     }
 
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        sql::not_compared(found, &self.database)
+    }
+
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
         let Some(password) = self.password.reference() else { return };
         let database = match place(found, &self.database) {

@@ -94,7 +94,7 @@ fn cases(server: &Server) {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(told["hosts"][0]["status"], "ok", "{said}");
     let trips = told["hosts"][0]["traffic"]["sql_batches"].as_u64().unwrap();
-    eprintln!("{} round trips to SQL Server in a run without changes", trips);
+    eprintln!("{trips} round trips to SQL Server in a run without changes");
     assert!(trips <= 3, "{trips}");
 
     let (code, told, said) = run("audit site.yml");
@@ -122,7 +122,7 @@ fn cases(server: &Server) {
     };
     check("sql_service_broker: { database: Nowhere, enabled: true }", &["there is no database Nowhere"]);
     let key = "\"{{ secret('env:KEY_PASSWORD') }}\"";
-    let backup = format!("backup: {{ folder: 'Q:\\nowhere', password: \"{{{{ secret('env:BACKUP_PASSWORD') }}}}\" }}");
+    let backup = "backup: { folder: 'Q:\\nowhere', password: \"{{ secret('env:BACKUP_PASSWORD') }}\" }";
     check(&format!("sql_master_key: {{ database: {database}, password: {key}, {backup} }}"), &["15240"]);
     check(&format!("sql_user: {{ database: {database}, login: Nobody{stamp} }}"), &["15007"]);
 }

@@ -329,5 +329,71 @@ async fn the_machine_itself_runs_t_sql_and_sets_its_registry() {
         query: "SELECT 1 AS one".to_owned(),
         arguments: BTreeMap::new(),
     };
-    assert_eq!(refused(&asked_on_host(&bench, &[other])[0]).code, RefusalCode::Invalid);
+    let batch = Batch { id: 1, nonce: Nonce("5a".repeat(32)), calls: vec![Call::Ask(other)] };
+    let replies = bench.host.reply(Access::ReadOnly, &batch).replies;
+    let [Reply::Answer(answer)] = &replies[..] else { panic!("{replies:?}") };
+    assert_eq!(refused(answer).code, RefusalCode::Invalid);
+}
+
+/// The same play, to a machine over WinRM and to its SQL Server over TDS.
+const INVENTORY: &str = r#"groups:
+  sql:
+    hosts:
+      sql01: {}
+      sql02: { sql: { via: tds, user: farmhand, password: "{{ secret('sql-farmhand') }}" } }
+    connection: { via: winrm, user: 'CORP\deploy', password: "{{ secret('deploy') }}" }
+    lab: { sql: { version: "2019" } }
+"#;
+
+const PLAYBOOK: &str = r#"plays:
+  - name: Backplane
+    hosts: sql
+    steps:
+      - sql_database: { name: Chat, recovery: full }
+      - sql_service_broker: { database: Chat, enabled: true, rollback_after: 30s }
+      - sql_master_key: { database: Chat, password: "{{ secret('sql-master-key') }}", encrypted_by_service_key: true }
+      - sql_trace_flag: { flag: 4133, running: true, startup: true }
+"#;
+
+#[test]
+fn one_play_ends_the_same_through_both_doors_and_then_costs_three_round_trips() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("inventory.yml"), INVENTORY).unwrap();
+    std::fs::write(folder.path().join("site.yml"), PLAYBOOK).unwrap();
+    let apply = || -> serde_json::Value {
+        let mut command = assert_cmd::Command::cargo_bin("farmhand").unwrap();
+        let run = command.current_dir(folder.path()).args(["--lab", "--json", "apply", "site.yml", "--yes"]).output();
+        let run = run.unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        serde_json::from_slice(&run.stdout).unwrap()
+    };
+    let batches = |told: &serde_json::Value| -> Vec<u64> {
+        let hosts = told["hosts"].as_array().unwrap();
+        hosts.iter().map(|host| host["traffic"]["sql_batches"].as_u64().unwrap()).collect()
+    };
+    let mutating = || {
+        ["sql01", "sql02"].map(|host| {
+            let host = LabHost::open(folder.path().join(".farmhand/lab/hosts").join(host));
+            host.sql().unwrap().unwrap().counts().unwrap().mutating
+        })
+    };
+    let first = apply();
+    let changed = mutating();
+    assert_eq!(changed[0], changed[1], "{first}");
+    assert!(changed[0] >= 4, "{changed:?}");
+    let second = apply();
+    println!("round trips to SQL Server after the log-in: {:?}, then {:?}", batches(&first), batches(&second));
+    assert_eq!(mutating(), changed);
+    let told = batches(&second);
+    assert!(told[0] == 0 && (1..=3).contains(&told[1]), "{told:?}");
+    // The statements, in the order in which they came, are the same ones.
+    let said = |host: &str| -> Vec<String> {
+        let host = LabHost::open(folder.path().join(".farmhand/lab/hosts").join(host));
+        let log = host.sql().unwrap().unwrap().log().unwrap();
+        log.into_iter().filter(|batch| batch.mutating > 0).map(|batch| batch.text).collect()
+    };
+    assert_eq!(said("sql01"), said("sql02"));
+    let journal = std::fs::read_dir(folder.path().join(".farmhand/lab/runs")).unwrap();
+    let texts: Vec<String> = journal.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap()).collect();
+    assert!(texts.iter().any(|text| text.contains("PASSWORD = N'{{ secret('sql-master-key') }}'")), "{texts:?}");
 }

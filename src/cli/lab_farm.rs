@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::Failure;
 use super::lab_engine::LabEngine;
 use crate::engine::{Dialling, Over, Password, Place, Reach, SqlWay, TdsReach, Ways};
-use crate::inventory::{Host, SqlVia, Via};
+use crate::inventory::{Host, SqlConnection, SqlVia, Via};
 use crate::lab::pwsh::Pwsh;
 use crate::lab::sql::tds::{Encryption, TdsServer};
 use crate::lab::sql::{Edition, SqlSpec};
@@ -199,7 +199,7 @@ async fn dial_sql(lab: &Lab, servers: &Mutex<SqlServers>, stores: &Stores, name:
         return Ok(known.address());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve_sql(lab, &host, stores, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let server = serve_sql(lab, host, stores, SocketAddr::from(([127, 0, 0, 1], 0))).await;
     let server = server
         .map_err(|error| format!("the lab cannot listen for the SQL Server of {name}: {error}"))?
         .ok_or_else(|| {
@@ -226,12 +226,22 @@ async fn serve_sql(
 /// What a host of the inventory is in the lab.
 fn spec(host: &Host) -> HostSpec {
     let windows = host.lab.windows.as_deref().unwrap_or("2019");
-    let sql = host.lab.sql.as_ref().map(|hint| SqlSpec {
+    let hinted = host.lab.sql.as_ref().map(|hint| SqlSpec {
         version: hint.version.clone(),
         edition: Edition::of(&hint.edition).unwrap_or_default(),
         instance: hint.instance.clone(),
     });
-    HostSpec { certificates: host.lab.certificates.clone(), sql, ..HostSpec::new(&host.name, windows) }
+    // Of whose SQL Server the inventory says anything, that has one.
+    let said = || {
+        let instance = Some(host.sql.instance.clone()).filter(|name| !name.is_empty());
+        (host.sql != SqlConnection::default()).then(|| SqlSpec { instance, ..SqlSpec::default() })
+    };
+    HostSpec {
+        certificates: host.lab.certificates.clone(),
+        folders: host.lab.folders.clone(),
+        sql: hinted.or_else(said),
+        ..HostSpec::new(&host.name, windows)
+    }
 }
 
 /// The folder of the lab beside an inventory.

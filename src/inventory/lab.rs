@@ -13,7 +13,7 @@ const SQL_VERSIONS: &[&str] = &["2012", "2014", "2016", "2017", "2019", "2022"];
 const SQL_EDITIONS: &[&str] =
     &["standard", "enterprise", "developer", "express", "web", "azure_sql_database", "managed_instance"];
 
-const KEYS: &[&str] = &["windows", "certificates", "sql"];
+const KEYS: &[&str] = &["windows", "certificates", "folders", "sql"];
 
 /// What the lab makes of a host; a real farm takes no notice of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct LabHints {
     pub windows: Option<String>,
     /// DNS names for each of which the host has a certificate in its store `My`.
     pub certificates: Vec<String>,
+    /// Folders that the host has, such as `E:\keys`.
+    pub folders: Vec<String>,
     /// The instance of SQL Server on it.
     pub sql: Option<SqlHint>,
 }
@@ -48,9 +50,11 @@ pub(super) fn check(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> bool {
 pub(super) fn resolve(layers: &[&Node], scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> LabHints {
     let last = |key: &str| layers.iter().rev().find_map(|layer| layer.get(key)).filter(|node| !node.is_null());
     let windows = last("windows").and_then(|node| windows(node, scope, diagnostics));
-    let certificates = last("certificates").map(|node| names(node, scope, diagnostics)).unwrap_or_default();
+    let certificates =
+        last("certificates").map(|node| list(node, CERTIFICATES, scope, diagnostics)).unwrap_or_default();
+    let folders = last("folders").map(|node| list(node, FOLDERS, scope, diagnostics)).unwrap_or_default();
     let sql = last("sql").and_then(|node| sql(node, scope, diagnostics));
-    LabHints { windows, certificates, sql }
+    LabHints { windows, certificates, folders, sql }
 }
 
 fn sql(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<SqlHint> {
@@ -85,13 +89,18 @@ fn windows(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Opt
     None
 }
 
-fn names(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
+/// What a list holds: what the list must be, an example of it, and what one of it is called.
+type Listed = (&'static str, &'static str, &'static str);
+
+const CERTIFICATES: Listed =
+    ("`certificates` must be a list of DNS names", "certificates: [chat.example.com]", "a certificate's name");
+const FOLDERS: Listed = ("`folders` must be a list of folders", "folders: ['E:\\keys']", "a folder");
+
+fn list(node: &Node, what: Listed, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
+    let (must, example, one) = what;
     let Content::List(items) = &node.content else {
-        diagnostics.push(
-            Diagnostic::new(node.span, "`certificates` must be a list of DNS names")
-                .help("certificates: [chat.example.com]"),
-        );
+        diagnostics.push(Diagnostic::new(node.span, must).help(example));
         return Vec::new();
     };
-    items.iter().filter_map(|item| text(item, "a certificate's name", scope, diagnostics)).collect()
+    items.iter().filter_map(|item| text(item, one, scope, diagnostics)).collect()
 }

@@ -32,6 +32,8 @@ pub struct HostSpec {
     pub learn_accounts: bool,
     /// DNS names for each of which the host has a certificate in its store `My`.
     pub certificates: Vec<String>,
+    /// Folders that it has, as Windows paths.
+    pub folders: Vec<String>,
     /// The instance of SQL Server that the host has.
     pub sql: Option<super::sql::SqlSpec>,
 }
@@ -46,6 +48,7 @@ impl HostSpec {
             iis: false,
             learn_accounts: true,
             certificates: Vec::new(),
+            folders: Vec::new(),
             sql: None,
         }
     }

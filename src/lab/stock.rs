@@ -33,6 +33,11 @@ pub fn create(folder: &Folder, spec: &HostSpec) -> Result<(), LabError> {
     super::Directory::fresh(spec.learn_accounts).save(folder)?;
     super::Stores::default().save(folder)?;
     folder.write_toml(HostFeatures::FILE, HostFeatures::HEADING, &features)?;
+    for wanted in &spec.folders {
+        let path = super::drive::locate(folder.root(), wanted)
+            .map_err(|refusal| LabError::File { path: folder.path(wanted), message: refusal.text })?;
+        fs::create_dir_all(&path).map_err(|error| LabError::disk(&path, error))?;
+    }
     // Last, because a folder with this file is taken for a whole host.
     folder.write_toml(Computer::FILE, Computer::HEADING, &computer)
 }

@@ -71,10 +71,11 @@ pub fn plan_host(host: &str, wanted: &[Wanted], found: &Found) -> (HostPlan, Vec
         let address = format!("{host}/{}/{}", step.kind.name, step.resource.name());
         let waits = open.barrier.is_some() || !stages.is_empty();
         let mut problems = Problems::default();
-        // What IIS brings with it, or a database, is not known before it is there; the host is planned anew then.
-        if !waits || (iis && barriers.iter().all(|it| *it == "features")) {
+        // What IIS brings with it is not known before it is there; the host is planned anew then.
+        if iis || !waits || !barriers.contains(&"features") {
             step.resource.conflicts(found, &mut problems);
         }
+        problems.0.retain(|problem| !waits || !problem.passing);
         troubles.extend(problems.0.into_iter().map(|problem| Trouble::Conflict {
             index,
             address: address.clone(),

@@ -184,12 +184,21 @@ pub struct Problem {
     pub message: String,
     /// What to type instead; empty for none.
     pub help: String,
+    /// Whether it is none any more once the steps before have brought what is lacking.
+    pub passing: bool,
 }
 
 impl Problems {
     /// Notes a mistake.
     pub fn add(&mut self, property: &str, message: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Problem { property: property.to_owned(), message: message.into(), help: help.into() });
+        let (message, help) = (message.into(), help.into());
+        self.0.push(Problem { property: property.to_owned(), message, help, passing: false });
+    }
+
+    /// Notes that something is not there, which steps before may bring.
+    pub fn add_lacking(&mut self, property: &str, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (message.into(), help.into());
+        self.0.push(Problem { property: property.to_owned(), message, help, passing: true });
     }
 }
 

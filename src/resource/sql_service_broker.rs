@@ -173,7 +173,7 @@ mod tests {
             MASTER,
             sql::SESSIONS,
             &columns,
-            json!([[61, 5, "CORP\\svc-chat", "WEB01", ".Net SqlClient Data Provider"]]),
+            &json!([[61, 5, "CORP\\svc-chat", "WEB01", ".Net SqlClient Data Provider"]]),
         )
     }
 

@@ -167,7 +167,7 @@ mod tests {
         let row = |(at, data): (usize, &&str)| json!(["HKLM\\K", format!("SQLArg{at}"), data]);
         let list: Vec<Value> = before.iter().enumerate().map(row).collect();
         let columns = ["registry_key", "value_name", "value_data"];
-        let answers = [rows(MASTER, sql::STARTUP_ARGUMENTS, &columns, Value::Array(list))];
+        let answers = [rows(MASTER, sql::STARTUP_ARGUMENTS, &columns, &Value::Array(list))];
         let (mut writes, macs) = (Writes::default(), SecretMacs::default());
         let change = Change { property: "startup".to_owned(), actual: Value::Null, desired: Value::Null };
         let changes = Changes(vec![change]);

@@ -46,7 +46,7 @@ impl SqlUser {
     }
 
     /// The login of a user, by name.
-    fn login_of(&self, user: &DatabasePrincipal, found: &Found) -> Result<String, Refusal> {
+    fn login_of(user: &DatabasePrincipal, found: &Found) -> Result<String, Refusal> {
         let logins = found.sql::<ServerPrincipal>(MASTER, sql::SERVER_PRINCIPALS)?.unwrap_or_default();
         let login = logins.into_iter().find(|login| login.sid.is_some() && login.sid == user.sid);
         Ok(login.map_or_else(|| "nobody on this instance".to_owned(), |login| login.name))
@@ -107,7 +107,7 @@ impl Resource for SqlUser {
         };
         let schema = user.default_schema_name.as_deref().unwrap_or("none");
         Ok(Some(SqlUser {
-            login: sql::in_own_words(Some(&self.login), &self.login_of(user, found)?),
+            login: sql::in_own_words(Some(&self.login), &Self::login_of(user, found)?),
             default_schema: Some(sql::in_own_words(self.default_schema.as_deref(), schema)),
             ..self.clone()
         }))

@@ -48,8 +48,8 @@ pub(super) async fn observe(link: &mut Link, reads: &[Read], allowed: Questions)
                 if asked.statement.arguments.is_empty() { plain.push(asked) } else { with.push(asked) }
             }
             Read::Sql { .. } => {
-                answers[index] =
-                    refused(RefusalCode::Invalid, "a session that changes nothing asks no question of a playbook's own")
+                let text = "a session that changes nothing asks no question of a playbook's own";
+                answers[index] = refused(RefusalCode::Invalid, text);
             }
             other => {
                 let text = format!("SQL Server over TDS has no answer to `{}`", other.name());

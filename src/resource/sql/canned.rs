@@ -6,7 +6,7 @@ use super::{DATABASES, MASTER, Query};
 use crate::hostcall::{Answer, Read};
 
 /// Rows for a question in a database.
-pub fn rows(database: &str, query: Query, columns: &[&str], rows: Value) -> (Read, Answer) {
+pub fn rows(database: &str, query: Query, columns: &[&str], rows: &Value) -> (Read, Answer) {
     let read = Read::Sql {
         instance: String::new(),
         database: database.to_owned(),
@@ -35,11 +35,11 @@ pub fn databases(list: &[(&str, bool, &str)], changed: impl Fn(&mut serde_json::
         objects.first().and_then(Value::as_object).map(|it| it.keys().cloned().collect()).unwrap_or_default();
     let values: Vec<Vec<Value>> =
         objects.iter().map(|it| columns.iter().map(|name| it[name].clone()).collect()).collect();
-    rows(MASTER, DATABASES, &columns.iter().map(String::as_str).collect::<Vec<_>>(), json!(values))
+    rows(MASTER, DATABASES, &columns.iter().map(String::as_str).collect::<Vec<_>>(), &json!(values))
 }
 
 /// An instance that is no more than what it must be.
 pub fn instance(engine_edition: i64) -> (Read, Answer) {
     let columns = ["server_name", "product_version", "engine_edition", "is_hadr_enabled", "login_name", "is_sysadmin"];
-    rows(MASTER, super::INSTANCE, &columns, json!([["SQL01", "15.0.4355.3", engine_edition, 1, "sa", 1]]))
+    rows(MASTER, super::INSTANCE, &columns, &json!([["SQL01", "15.0.4355.3", engine_edition, 1, "sa", 1]]))
 }

@@ -21,7 +21,7 @@ pub fn check_name(property: &str, name: &str, problems: &mut Problems) {
 /// A database that is not there, and that no step before brings.
 pub fn no_database(name: &str, problems: &mut Problems) {
     let message = format!("there is no database {name} on this instance");
-    problems.add("database", message, "a sql_database step before this one, or the right name");
+    problems.add_lacking("database", message, "a sql_database step before this one, or the right name");
 }
 
 /// What no time for other sessions can be.

@@ -21,6 +21,7 @@ pub struct Instance {
 
 /// A database (`sys.databases`).
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the columns of the catalog view are what they are")]
 pub struct Database {
     /// Its name.
     pub name: String,

@@ -280,12 +280,12 @@ async fn a_quota_says_which_and_what_to_do() {
 #[tokio::test]
 async fn a_batch_larger_than_an_envelope_is_sent_in_pieces() {
     let rig = Rig::new(|settings| settings.quotas.envelope_bytes = 150 * 1024).await;
-    let names: Vec<String> = (0..20_000).map(|index| format!("F{index:06}")).collect();
+    let names: Vec<String> = (0..18_000).map(|index| format!("F{index:06}")).collect();
     let reads = [Read::Features { names }];
     let mut session = ReadSession::open(rig.transport(), settings()).await.unwrap();
     let answers = session.observe(&reads).await.unwrap();
     assert_eq!(answers, [Answer::Present(serde_json::to_value(&reads[0]).unwrap())]);
-    // About 220 KB each way: two Sends and two Receives, of which the second may be large.
+    // About 200 KB each way: two Sends and two Receives, of which the second may be large.
     assert_eq!(session.traffic().requests, 8);
     session.close().await.1.unwrap();
 }

@@ -86,13 +86,13 @@ def quiet_run(root, server, key):
         (folder / "known_hosts").write_text(server.known(port=proxy.port))
         ssh = {"via": "ssh", "user": USER, "port": proxy.port, "key_file": key, "known_hosts": "known_hosts"}
         host = {"address": "127.0.0.1", "connection": {**ssh, "agent": False}}
-        (folder / "inventory.yml").write_text(json.dumps({"groups": {"web": {"hosts": {"web01": host}}}}))
-        _, done = farmhand("apply", "signalr-farm.yml", "--yes")
+        (folder / "inventory.yml").write_text(json.dumps({"groups": {"sql": {"hosts": {}}, "web": {"hosts": {"web01": host}}}}))
+        _, done = farmhand("apply", "signalr-farm.yml", "--limit", "web", "--yes")
         if done.returncode != 0:
             return ["the run over SSH: exit %d: %s" % (done.returncode, done.stdout[-500:])]
         for _ in range(ROUNDS):
             before = proxy.up, proxy.down
-            took, done = farmhand("apply", "signalr-farm.yml", "--yes", "--json")
+            took, done = farmhand("apply", "signalr-farm.yml", "--limit", "web", "--yes", "--json")
             host = json.loads(done.stdout[done.stdout.index("{") :])["hosts"][0]
             if host["status"] != "ok":
                 return ["a second run over SSH changes something: %s" % done.stdout[-500:]]

@@ -17,7 +17,7 @@ USER = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.stri
 BYTES = 100 * 1000 * 1000
 PARTS = 4
 ROUND_TRIPS_MS = [0, 20]
-ROUNDS = 3
+ROUNDS = 5
 # One file against scp's one, in the same run: so many times as long at the most.
 MOST_AGAINST_SCP = 1.5
 # Round trips of a run that changes nothing, from the first byte to the last, log-in included.
@@ -31,7 +31,7 @@ def timed(command, **more):
 
 
 def uploads(root, server, key):
-    """Seconds for 100 MB by scp, by farmhand, and by farmhand in four files, each the quickest of three by turns."""
+    """Seconds for 100 MB by scp, by farmhand, and by farmhand in four files, each the quickest of five by turns."""
     wrong = []
     whole = root / "whole"
     whole.write_bytes(os.urandom(BYTES))

@@ -6,9 +6,11 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 import sshd
 
@@ -203,6 +205,19 @@ def a_closed_port_and_a_server_of_another_kind_are_told_apart(farm, server):
 
     farm.inventory({"web01": (Nobody, {"key_file": "id", "agent": False})})
     refused(farm.look(), "refused the connection; check the port, and that sshd runs there")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Nobody.port = listener.getsockname()[1]
+
+        def answer():
+            near, _ = listener.accept()
+            near.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            near.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        farm.inventory({"web01": (Nobody, {"key_file": "id", "agent": False})})
+        refused(farm.look(), "what listens there does not talk SSH")
+        thread.join(10)
 
 
 # By way of another host

@@ -61,8 +61,17 @@ impl Files {
                 Unwritten::NoSftp(format!("{}: {}", staging.display(), error.message()))
             })?;
         }
-        for piece in pieces {
-            let path = staging.join(piece.file.replace('\\', "/"));
+        // libssh2 sends on without waiting for the host's word only within one call, so what belongs together is one.
+        for pieces in pieces.chunk_by(follows) {
+            let [first, ..] = pieces else { continue };
+            let joined: Vec<u8>;
+            let bytes: &[u8] = if let [only] = pieces {
+                &only.bytes
+            } else {
+                joined = pieces.iter().map(|piece| &*piece.bytes).collect::<Vec<_>>().concat();
+                &joined
+            };
+            let path = staging.join(first.file.replace('\\', "/"));
             let failed = |why: String| Unwritten::Failed(format!("{}: {why}", path.display()));
             if self.open.as_ref().is_none_or(|(open, _)| *open != path) {
                 self.close().map_err(failed)?;
@@ -72,7 +81,7 @@ impl Files {
                 self.open = Some((path.clone(), file.map_err(|error| failed(error.message().to_owned()))?));
             }
             if let Some((_, file)) = &mut self.open {
-                let written = file.seek(SeekFrom::Start(piece.at_bytes)).and_then(|_| file.write_all(&piece.bytes));
+                let written = file.seek(SeekFrom::Start(first.at_bytes)).and_then(|_| file.write_all(bytes));
                 written.map_err(|error| failed(error.to_string()))?;
             }
         }
@@ -97,6 +106,11 @@ impl Files {
             self.folders.insert(folder.to_owned());
         }
     }
+}
+
+/// Whether a piece begins where another ends.
+fn follows(one: &FilePiece, next: &FilePiece) -> bool {
+    one.file == next.file && one.at_bytes + one.bytes.len() as u64 == next.at_bytes
 }
 
 /// Where SFTP has a folder of Windows: `C:\x` is `/C:/x` (Win32-OpenSSH).

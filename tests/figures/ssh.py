@@ -19,7 +19,7 @@ PARTS = 4
 ROUND_TRIPS_MS = [0, 20]
 ROUNDS = 5
 # One file against scp's one, in the same run: so many times as long at the most.
-MOST_AGAINST_SCP = 1.5
+MOST_AGAINST_SCP = 1.75
 # Round trips of a run that changes nothing, from the first byte to the last, log-in included.
 MOST_ROUND_TRIPS = 25
 

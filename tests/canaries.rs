@@ -25,8 +25,9 @@ use farm::recorder::Recorder;
 use farm::serving::{farmhand, inventory, serve};
 use farm::written::example;
 use farmhand::hostcall::answer::Certificate;
+use farmhand::lab::sql::SqlSpec;
 use farmhand::lab::{HostSpec, Lab, issued_by_lab};
-use farmhand::resource::KINDS;
+use farmhand::resource::{KINDS, Kind};
 use farmhand::value::SecretRef;
 use serde_json::Value;
 
@@ -55,7 +56,11 @@ fn secrets(value: &Value, names: &mut Vec<String>) {
 /// A playbook of all examples.
 fn playbook() -> String {
     let mut steps = "      - windows_feature: { names: [Web-Server, Web-AppInit] }\n".to_owned();
-    for kind in KINDS.iter().filter(|kind| kind.barrier.is_none()) {
+    steps.push_str("      - sql_database: { name: ChatBackplane }\n");
+    steps.push_str("      - sql_login: { name: 'CORP\\svc-chat', from: windows }\n");
+    // What a user may do comes after the user.
+    let (last, first): (Vec<&Kind>, Vec<&Kind>) = KINDS.iter().partition(|kind| kind.name == "sql_permission");
+    for kind in first.into_iter().chain(last).filter(|kind| kind.barrier.is_none()) {
         let lines: String = kind.example.lines().map(|line| format!("          {line}\n")).collect();
         steps.push_str(&format!("      - {}:\n{lines}", kind.name));
     }
@@ -100,9 +105,11 @@ impl Mine {
     /// The certificates that the examples name, on the host.
     fn certificates(&self) {
         // With the site that the examples are about.
-        let spec = HostSpec { iis: true, ..HostSpec::new(HOST, "2019") };
+        let (sql, folders) = (Some(SqlSpec::default()), vec!["D:\\keys".to_owned()]);
+        let spec = HostSpec { iis: true, sql, folders, ..HostSpec::new(HOST, "2019") };
         let lab = Lab::open(self.path(".farmhand/lab"), &[spec]);
         let host = lab.host(HOST).unwrap();
+        host.sql().unwrap().unwrap();
         // Where the examples keep releases.
         fs::create_dir_all(host.folder().path("D")).unwrap();
         let any = issued_by_lab("chat.example.com");

@@ -10,6 +10,7 @@ use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
 use super::target::{self, InventoryArg};
 use super::{Exit, Failure, Ui};
+use crate::lab::sql::SqlCounts;
 use crate::lab::{Fault, Front, Lab};
 
 /// Serve, break, mend and reset the simulated farm
@@ -125,11 +126,21 @@ fn calls(ui: Ui, inventory: &InventoryArg) -> Result<Exit, Failure> {
     let farm = open(ui, inventory, LabEngine::Lab)?;
     let mut rows = Vec::new();
     for (name, host) in farm.lab().hosts() {
-        rows.push((name.to_owned(), host.counts().map_err(Failure::work)?));
-    }
-    for (name, counts) in &rows {
+        let counts = host.counts().map_err(Failure::work)?;
         let crate::lab::Counts { batches, reads, writes, done } = counts;
         ui.text(&format!("{name}: {batches} batches, {reads} reads, {writes} mutating calls, {done} of them done\n"));
+        let sql = host.sql().map_err(Failure::work)?.map(|instance| instance.counts());
+        let sql = sql.transpose().map_err(Failure::work)?;
+        if let Some(SqlCounts { logins, batches, mutating, done }) = sql {
+            ui.text(&format!(
+                "SQL Server of {name}: {logins} log-ins, {batches} batches, {mutating} mutating statements, {done} of them done\n"
+            ));
+        }
+        let mut row = serde_json::to_value(counts).map_err(Failure::work)?;
+        if let Some(sql) = sql {
+            row["sql"] = serde_json::to_value(sql).map_err(Failure::work)?;
+        }
+        rows.push((name.to_owned(), row));
     }
     ui.value(&serde_json::json!(rows.into_iter().collect::<std::collections::BTreeMap<_, _>>()));
     Ok(Exit::Ok)
@@ -144,8 +155,7 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
         for (index, (name, host)) in (0..).zip(farm.lab().hosts()) {
             let listen = ports.winrm.at(index)?;
             let server = farm.serve(host.clone(), name, listen).await.map_err(|error| taken(error, name, listen))?;
-            let port = server.address().port();
-            text.push_str(&format!("      {name}: {{ address: 127.0.0.1, connection: {{ port: {port} }} }}\n"));
+            let mut way = format!("address: 127.0.0.1, connection: {{ port: {} }}", server.address().port());
             let listen = ports.http.at(index)?;
             let front = Front::new(Arc::clone(host));
             let address = front.serve_at(listen).await.map_err(|error| taken(error, name, listen))?;
@@ -154,9 +164,16 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
             let sql = farm.serve_sql(host, listen).await.map_err(|error| taken(error, name, listen))?;
             if let Some(sql) = &sql {
                 let ca = farm.lab().authority().map_err(|error| taken(error, name, listen))?;
-                let (address, ca) = (sql.address(), ca.file().display().to_string());
-                fronts.push(format!("SQL Server of {name}: {address}, log-in {}, CA file {ca}", lab_farm::USER.1));
+                let (address, ca) = (sql.address(), std::path::absolute(ca.file()).map_err(Failure::work)?);
+                let (user, ca) = (lab_farm::USER.1, ca.display().to_string());
+                fronts.push(format!("SQL Server of {name}: {address}, log-in {user}, CA file {ca}"));
+                way.push_str(&format!(
+                    ", sql: {{ via: tds, port: {}, user: {user}, ca: '{ca}', \
+                     password: \"{{{{ secret('env:FARMHAND_LAB_PASSWORD') }}}}\" }}",
+                    address.port()
+                ));
             }
+            text.push_str(&format!("      {name}: {{ {way} }}\n"));
             running.push((server, front, sql));
         }
         let user = format!("{}\\{}", lab_farm::USER.0, lab_farm::USER.1);

@@ -128,7 +128,13 @@ fn lines(record: &Record) -> Vec<String> {
             std::iter::once(head).chain(changes).collect()
         }
         Record::Outcome(outcome) => vec![format!("{}: {}", outcome.host, came(&outcome.came))],
-        Record::Proof(proof) if proof.left.is_empty() => vec![format!("{}: proved", proof.host)],
+        Record::Proof(proof) if proof.left.is_empty() => {
+            let kept = proof.evidence.iter().map(|(address, facts)| {
+                let facts: Vec<String> = facts.iter().map(|(name, fact)| format!("{name} {fact}")).collect();
+                format!("  evidence of {address}: {}", facts.join(", "))
+            });
+            std::iter::once(format!("{}: proved", proof.host)).chain(kept).collect()
+        }
         Record::Proof(proof) => vec![format!("{}: not as planned: {}", proof.host, proof.left.join(", "))],
         Record::End { hosts } => hosts
             .iter()

@@ -79,10 +79,17 @@ pub async fn apply<D: Door>(
     for (run, survey) in runs.iter_mut().zip(surveys) {
         run.take_survey(survey);
     }
-    if approval == Approval::Granted && !runs.iter().any(HostRun::has_trouble) {
+    let troubled = runs.iter().find(|run| run.has_trouble()).map(|run| run.host.clone());
+    if let (Approval::Granted, Some(host)) = (approval, &troubled) {
+        for run in runs.iter_mut().filter(|run| run.differs() && !run.has_trouble()) {
+            run.leave_alone(&format!("nothing was changed: {host} cannot be what the playbook says"));
+        }
+    }
+    if approval == Approval::Granted && troubled.is_none() {
         for (number, play) in work.plays.iter().enumerate() {
             runs = carry_out(number, play, runs, &shared).await;
-            if runs.iter().any(HostRun::has_failed_changing) {
+            let ours = |run: &HostRun<D>| play.hosts.iter().any(|host| host.host == run.host);
+            if shared.options.stop.is_asked() || runs.iter().any(|run| ours(run) && run.has_failed_changing()) {
                 let why = if shared.options.stop.is_asked() {
                     "the run was interrupted"
                 } else {

@@ -33,11 +33,10 @@ pub(super) fn not_compared(host: &str, work: &HostWork, found: &Found) -> Vec<No
             told.push(NotCompared { address, property, secret: None });
             continue;
         }
-        if closed.is_empty() {
-            continue;
-        }
         let mut uses = Vec::new();
-        collect(&resource.desired(), "", &mut uses);
+        if !closed.is_empty() {
+            collect(&resource.desired(), "", &mut uses);
+        }
         let named = uses.into_iter().filter(|(_, secret)| closed.contains_key(secret));
         told.extend(named.map(|(property, secret)| NotCompared {
             address: address.clone(),

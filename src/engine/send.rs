@@ -1,5 +1,6 @@
 //! The one way by which a batch that changes a host is sent: announced in the journal before, answered there after.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::host::HostRun;
@@ -8,6 +9,9 @@ use super::{Change, Door, DoorError, Status};
 use crate::hostcall::{Answer, Outcome, Read, Write};
 use crate::journal::{self, Came, Intent, JournalError, Proof, Record, Told};
 use crate::plan::{PlannedStep, Stage};
+
+/// What is to be kept of what was found, by the address of the resource.
+pub(super) type Evidence = BTreeMap<String, BTreeMap<String, String>>;
 
 /// What was sent, and what came of it.
 pub(super) struct Sent {
@@ -60,8 +64,13 @@ pub(super) async fn send<D: Door>(
 }
 
 /// Records what looking at the host has shown of a batch.
-pub(super) async fn proof<D: Door>(run: &mut HostRun<D>, intent: u64, left: &[String]) -> Result<(), Ended> {
-    let proof = Record::Proof(Proof { of: intent, host: run.host.clone(), left: left.to_vec() });
+pub(super) async fn proof<D: Door>(
+    run: &mut HostRun<D>,
+    intent: u64,
+    left: &[String],
+    evidence: Evidence,
+) -> Result<(), Ended> {
+    let proof = Record::Proof(Proof { of: intent, host: run.host.clone(), left: left.to_vec(), evidence });
     keep(run, proof).await.map(|_| ()).map_err(|error| unkept(&error, "nothing more is changed"))
 }
 

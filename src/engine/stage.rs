@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::host::{HostRun, describe};
 use super::observe::{Looked, conclude, look_further};
-use super::send::{Sent, proof, send};
+use super::send::{Evidence, Sent, proof, send};
 use super::upload::upload;
 use super::words::{refused, tried};
 use super::work::{HostWork, reads};
@@ -237,7 +237,8 @@ async fn settle<D: Door>(
         }
     };
     let left = unproved(stage, &looked);
-    proof(run, intent, &left).await?;
+    let kept = evidence(run, work, stage, &looked);
+    proof(run, intent, &left, kept).await?;
     if left.is_empty() {
         run.outcome.notes.push(format!(
             "unknown, settled: {reason}; the host was looked at again, and the change had been carried out"
@@ -276,7 +277,7 @@ async fn reboot<D: Door>(
     loop {
         match run.look_again(std::slice::from_ref(work)).await {
             Ok(looked) => {
-                proof(run, intent, &[]).await?;
+                proof(run, intent, &[], Evidence::new()).await?;
                 return Ok(looked);
             }
             Err(_) if run.shared.options.stop.is_asked() => {
@@ -306,19 +307,20 @@ async fn prove<D: Door>(
     loop {
         let left = unproved(&stage, &looked);
         if left.is_empty() {
-            proof(run, intent, &left).await?;
+            let kept = evidence(run, work, &stage, &looked);
+            proof(run, intent, &left, kept).await?;
             run.outcome.changed.extend(stage.steps);
             return Ok(looked);
         }
         let settling =
             left.iter().all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer"].contains(&it)));
         if settling && run.shared.options.stop.is_asked() {
-            proof(run, intent, &left).await?;
+            proof(run, intent, &left, Evidence::new()).await?;
             let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));
             return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
         }
         if !settling || Instant::now() > deadline || is_lasting(run, work, &stage, &looked.answers) {
-            proof(run, intent, &left).await?;
+            proof(run, intent, &left, Evidence::new()).await?;
             let mut reasons = vec![format!("carried out, and yet not as desired: {}", left.join(", "))];
             reasons.extend(symptoms(run, work, &stage, &looked.answers));
             return Err(Ended { status: Status::Failed, reasons });
@@ -333,6 +335,14 @@ async fn prove<D: Door>(
 /// Waits, unless the run is to end.
 async fn pause<D: Door>(run: &mut HostRun<D>, time: Duration) {
     let _ = run.shared.options.stop.unless(tokio::time::sleep(time)).await;
+}
+
+/// What the stage's resources want kept of what was found.
+fn evidence<D: Door>(run: &HostRun<D>, work: &(usize, HostWork), stage: &Stage, looked: &Looked) -> Evidence {
+    let found = Found::new(&looked.answers, &run.shared.macs.secrets);
+    let steps = stage.steps.iter().filter_map(|step| Some((step, work.1.steps.get(step.index)?)));
+    let kept = steps.map(|(step, of)| (step.address.clone(), of.resource.evidence(&found)));
+    kept.filter(|(_, kept)| !kept.is_empty()).collect()
 }
 
 /// The properties of a stage's resources that still differ, or the resources that could not be read.

@@ -124,7 +124,7 @@ mod tests {
             Record::Start(start),
             Record::Intent(intent),
             Record::Outcome(Outcome { of: 2, host: host(), came: Came::Answers(vec![Told::Done]) }),
-            Record::Proof(Proof { of: 2, host: host(), left: Vec::new() }),
+            Record::Proof(Proof { of: 2, host: host(), left: Vec::new(), evidence: std::collections::BTreeMap::new() }),
             Record::End { hosts: vec![HostEnd { host: host(), status: "changed".to_owned(), reasons: Vec::new() }] },
         ]
     }

@@ -204,7 +204,12 @@ mod tests {
     use std::sync::Arc;
 
     fn proof(of: u64) -> Record {
-        Record::Proof(Proof { of, host: "web01".to_owned(), left: Vec::new() })
+        Record::Proof(Proof {
+            of,
+            host: "web01".to_owned(),
+            left: Vec::new(),
+            evidence: std::collections::BTreeMap::new(),
+        })
     }
 
     #[test]

@@ -80,7 +80,12 @@ mod tests {
         records.push(came(2, Came::Unknown("reset".to_owned())));
         records.push(came(3, Came::NotSent("refused".to_owned())));
         assert_eq!(Open::of(&records).words(), ["b: iis_commit", "d: iis_commit"]);
-        records.push(Record::Proof(Proof { of: 2, host: String::new(), left: Vec::new() }));
+        records.push(Record::Proof(Proof {
+            of: 2,
+            host: String::new(),
+            left: Vec::new(),
+            evidence: std::collections::BTreeMap::new(),
+        }));
         assert_eq!(Open::of(&records).words(), ["d: iis_commit"]);
     }
 }

@@ -1,5 +1,7 @@
 //! What is recorded of a run. Secrets are references here, as everywhere but on the wire.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::hostcall::{self, Refusal};
@@ -137,6 +139,9 @@ pub struct Proof {
     pub host: String,
     /// What was not as planned; empty when all was.
     pub left: Vec<String>,
+    /// What is to be kept of what was found, by the resource's address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What became of a host.

@@ -1,5 +1,6 @@
 //! A kind with its type erased: what loader, plan and engine work with.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -110,6 +111,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn not_compared(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::remarks`].
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
+    /// See [`Resource::evidence`].
+    fn evidence(&self, found: &Found) -> BTreeMap<String, String>;
     /// See [`Resource::symptoms`].
     fn symptoms(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::is_lasting`].
@@ -198,6 +201,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
         self.0.remarks(found, changes)
+    }
+
+    fn evidence(&self, found: &Found) -> BTreeMap<String, String> {
+        self.0.evidence(found)
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {

@@ -36,6 +36,7 @@ pub use reads::Reads;
 pub use secret_macs::{SecretMacs, SettingMac};
 pub use writes::{Phase, Writes};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::hostcall::Refusal;
@@ -134,6 +135,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What a person should know before the changes are made, besides the changes: whole sentences without a full stop.
     fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What is to be kept in the journal of what was found, once the changes are proved: names and what they stand for.
+    fn evidence(&self, _: &Found) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     /// What the host itself says about why a change did not take, in plain words.

@@ -126,6 +126,10 @@ impl Resource for SqlDatabase {
         }))
     }
 
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        sql::not_compared(found, &self.name)
+    }
+
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
         let name = SqlPart::Name(&self.name);
         if !matches!(place(found, &self.name), Ok(Place::Here(_))) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sql::{self, BackupFile, Database, Key, Place, place, place_reads, run, run_with};
+use super::sql::{self, BackupFile, Database, Instance, Key, Place, place, place_reads, run, run_with};
 use super::{Disturbance, Found, Problems, Reads, Resource, Writes};
 use crate::hostcall::{Refusal, SqlFind};
 use crate::value::{Changes, Secret, SqlPart, WindowsPath};
@@ -135,6 +135,7 @@ impl Resource for SqlMasterKey {
         reads.sql(&self.database, sql::SYMMETRIC_KEYS);
         if let Some(backup) = &self.backup {
             reads.sql_with(sql::MASTER, sql::BACKUP_FILES, Self::arguments(backup));
+            reads.sql(sql::MASTER, sql::SERVICE_MASTER_KEY);
         }
     }
 
@@ -159,6 +160,10 @@ impl Resource for SqlMasterKey {
             backup.of = self.backed_up(backup, &key, found);
         }
         Ok(Some(actual))
+    }
+
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        sql::not_compared(found, &self.database)
     }
 
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
@@ -204,6 +209,35 @@ impl Resource for SqlMasterKey {
 
     fn disturbs(&self, _: &Found, _: &Changes) -> Disturbance {
         Disturbance::None
+    }
+
+    fn evidence(&self, found: &Found) -> BTreeMap<String, String> {
+        let (Some(backup), Ok(Some(key))) = (&self.backup, self.key(found)) else { return BTreeMap::new() };
+        let service: Vec<Key> = found.sql(sql::MASTER, sql::SERVICE_MASTER_KEY).ok().flatten().unwrap_or_default();
+        let instance: Vec<Instance> = found.sql(sql::MASTER, sql::INSTANCE).ok().flatten().unwrap_or_default();
+        let files: Vec<BackupFile> = found.sql(sql::MASTER, sql::BACKUP_FILES).ok().flatten().unwrap_or_default();
+        let name = self.file(backup, &key);
+        let file = files.into_iter().find(|file| Some(&file.file_or_directory_name) == name.as_ref());
+        let bytes = file.as_ref().and_then(|file| file.size_in_bytes);
+        let proof = match (&file, bytes) {
+            (None, _) => "none",
+            (Some(_), None) => "a file of that name is there",
+            (Some(_), Some(_)) => "a file of that name and length is there",
+        };
+        let instance = instance.into_iter().next();
+        let facts = [
+            ("server", instance.as_ref().and_then(|it| it.server_name.clone())),
+            ("version", instance.and_then(|it| it.product_version)),
+            ("database", Some(self.database.clone())),
+            ("key_guid", key.key_guid.clone()),
+            ("key_created", key.create_date.clone()),
+            ("key_modified", key.modify_date.clone()),
+            ("service_key_guid", service.into_iter().next().and_then(|it| it.key_guid)),
+            ("file", name.map(|name| format!("{}\\{name}", backup.folder.as_str().trim_end_matches('\\')))),
+            ("bytes", bytes.map(|bytes| bytes.to_string())),
+            ("proof", Some(proof.to_owned())),
+        ];
+        facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?))).collect()
     }
 
     fn remarks(&self, _: &Found, changes: &Changes) -> Vec<String> {

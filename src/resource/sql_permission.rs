@@ -240,6 +240,10 @@ impl Resource for SqlPermission {
         Ok(Some(actual))
     }
 
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        sql::not_compared(found, &self.database)
+    }
+
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
         let held = Held::of(found, &self.database, &self.principal).ok().flatten();
         if changes.touch("preset") {

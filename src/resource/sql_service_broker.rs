@@ -114,6 +114,10 @@ impl Resource for SqlServiceBroker {
         })
     }
 
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        sql::not_compared(found, &self.database)
+    }
+
     fn writes(&self, found: &Found, _: &Changes, writes: &mut Writes) {
         let twin = self.here(found).and_then(|database| Self::twin(found, &database));
         let broker = match (self.enabled, twin) {

@@ -113,6 +113,10 @@ impl Resource for SqlUser {
         }))
     }
 
+    fn not_compared(&self, found: &Found) -> Vec<String> {
+        sql::not_compared(found, &self.database)
+    }
+
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
         let (user, login) = (("user", SqlPart::Name(self.user())), ("login", SqlPart::Name(&self.login)));
         let (name, database) = (self.user(), &self.database);

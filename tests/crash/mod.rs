@@ -33,10 +33,18 @@ pub struct Farm {
     crashes: usize,
 }
 
+/// A file without what is in it from one line on and before another.
+fn without(file: &str, from: &str, to: &str) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let (before, rest) = text.split_once(from).unwrap();
+    let (_, after) = rest.split_once(to).unwrap();
+    format!("{before}{to}{after}")
+}
+
 impl Farm {
     pub fn new() -> Farm {
         let folder = tempfile::tempdir().unwrap();
-        let playbook = fs::read_to_string("playbooks/signalr-farm.yml").unwrap();
+        let playbook = without("playbooks/signalr-farm.yml", "  - name: Backplane\n", "  - name: Web servers\n");
         let playbook = playbook.replace("secret('svc-chat')", "secret('env:SVC_CHAT')");
         fs::write(folder.path().join("site.yml"), playbook).unwrap();
         fs::create_dir(folder.path().join("chat")).unwrap();
@@ -44,7 +52,8 @@ impl Farm {
             fs::copy(Path::new("playbooks/chat").join(file), folder.path().join("chat").join(file)).unwrap();
         }
         fs::create_dir(folder.path().join("lab")).unwrap();
-        fs::copy("playbooks/inventory.yml", folder.path().join("lab/inventory.yml")).unwrap();
+        let inventory = without("playbooks/inventory.yml", "  sql:\n", "  web:\n");
+        fs::write(folder.path().join("lab/inventory.yml"), inventory).unwrap();
         let kill = Arc::new(Kill::default());
         let lab = Command::new("true").spawn().unwrap();
         let mut farm = Farm { folder, lab, kill, password: String::new(), crashes: 0 };

@@ -48,3 +48,11 @@ pub fn inventory(host: &str, port: u16) -> String {
     let host = format!("{host}: {{ address: 127.0.0.1, connection: {{ port: {port} }} }}");
     format!("groups:\n  web:\n    hosts:\n      {host}\n    connection: {connection}\n")
 }
+
+/// The shipped playbook without its first play, for a farm that has no SQL Server.
+pub fn web_play() -> String {
+    let text = std::fs::read_to_string("playbooks/signalr-farm.yml").unwrap();
+    let (before, rest) = text.split_once("  - name: Backplane\n").unwrap();
+    let (_, web) = rest.split_once("  - name: Web servers\n").unwrap();
+    format!("{before}  - name: Web servers\n{web}")
+}

@@ -47,7 +47,9 @@ def growth(root):
         folder = root / str(hosts)
         folder.mkdir()
         # Hosts are worked on side by side, as many as `forks` allows.
-        playbook = pathlib.Path("playbooks/signalr-farm.yml").read_text().replace("    serial: 1\n", "")
+        # The farms here have web servers alone.
+        before, rest = pathlib.Path("playbooks/signalr-farm.yml").read_text().split("  - name: Backplane\n")
+        playbook = before + rest[rest.index("  - name: Web servers\n"):].replace("    serial: 1\n", "")
         (folder / "site.yml").write_text(playbook)
         shutil.copytree("playbooks/chat", folder / "chat")
         (folder / "inventory.yml").write_text(INVENTORY % hosts)

@@ -12,7 +12,7 @@ mod securable;
 mod sessions;
 
 pub(super) use names::{check_name, check_seconds, in_own_words, no_database, seconds};
-pub(super) use place::{Place, place, reads as place_reads};
+pub(super) use place::{Place, not_compared, place, reads as place_reads};
 pub use rows::{
     Argument, BackupFile, Contract, Database, DatabasePrincipal, Instance, Key, Permission, Replica, RoleMember,
     SchemaRow, ServerPrincipal, SqlSession, TraceFlag,

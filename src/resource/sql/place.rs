@@ -52,10 +52,40 @@ pub(in crate::resource) fn place(found: &Found, name: &str) -> Result<Place, Ref
     Ok(Place::Here(Box::new(database)))
 }
 
+/// What of a database's resource is not compared here, in few words.
+pub(in crate::resource) fn not_compared(found: &Found, name: &str) -> Vec<String> {
+    match place(found, name) {
+        Ok(Place::Secondary) => vec!["all of it: a secondary replica has it from the primary one".to_owned()],
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a replica that is on this instance is not the primary one.
 fn is_secondary(found: &Found, replica: &str) -> bool {
     // Who may not see the groups is not told of any; then the server itself says what cannot be done.
     let replicas = found.sql::<Replica>(MASTER, AVAILABILITY_REPLICAS).ok().flatten().unwrap_or_default();
     let ours = replicas.iter().find(|it| it.replica_id.as_deref() == Some(replica));
     ours.is_some_and(|it| it.role_desc.as_deref() != Some("PRIMARY"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::SecretMacs;
+    use crate::resource::sql::canned::{databases, instance, rows};
+    use serde_json::json;
+
+    #[test]
+    fn a_secondary_replica_is_left_to_the_primary() {
+        let check = |role: &str, expected: usize| {
+            let replicas = rows(MASTER, AVAILABILITY_REPLICAS, &["replica_id", "role_desc"], &json!([["R", role]]));
+            let member = databases(&[("Chat", true, "A")], |it| drop(it.insert("replica_id".to_owned(), json!("R"))));
+            let (answers, macs) = ([instance(3), member, replicas], SecretMacs::default());
+            let found = Found::new(&answers, &macs);
+            assert_eq!(not_compared(&found, "Chat").len(), expected, "{role}");
+        };
+        check("PRIMARY", 0);
+        check("SECONDARY", 1);
+        check("RESOLVING", 1);
+    }
 }

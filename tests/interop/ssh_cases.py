@@ -331,6 +331,34 @@ def a_lost_answer_is_settled_by_looking(farm, servers):
     expect(farm.apply(), 0, "1 ok, 1 changed, 0 failed")
 
 
+def one_inventory_mixes_ssh_and_winrm(farm, server):
+    server.authorize(key(farm))
+    more = {"key_file": "id", "known_hosts": farm.know(server.known())}
+    os.mkdir(farm.path("lab"))
+    farm.write("lab/inventory.yml", json.dumps({"groups": {"web": {"hosts": {"web02": {}}}}}))
+    winrm, http = sshd.free_port(), sshd.free_port()
+    command = [FARMHAND, "lab", "serve", "-i", farm.path("lab", "inventory.yml")]
+    command += ["--port", str(winrm), "--http-port", str(http)]
+    lab = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=farm.environment)
+    try:
+        lab.stdout.readline()
+        with open(farm.path("lab", ".farmhand", "lab", "secrets", "lab-operator")) as file:
+            password = file.read().strip()
+        farm.inventory({"web01": (server, more)})
+        with open(farm.path("inventory.yml")) as file:
+            inventory = json.load(file)
+        operator = {"user": r"LAB\operator", "password": "{{ secret('env:LAB_PASSWORD') }}"}
+        web02 = {"address": "127.0.0.1", "connection": {"via": "winrm", "port": winrm, **operator}}
+        inventory["groups"]["web"]["hosts"]["web02"] = web02
+        farm.write("inventory.yml", json.dumps(inventory))
+        done = farm.apply(LAB_PASSWORD=password)
+        expect(done, 0, "web01 changed and proved", "web02 changed and proved")
+        expect(farm.apply(LAB_PASSWORD=password), 0, "2 ok, 0 changed, 0 failed")
+    finally:
+        lab.terminate()
+        lab.wait(10)
+
+
 LOCAL = {"connection": {"via": "local"}}
 
 
@@ -440,6 +468,9 @@ def main():
         own = farm("without")
         with sshd.running(own.path("server"), EXAMPLE, ["Subsystem sftp /bin/false"]) as server:
             attempt(results, where_there_is_no_sftp_files_go_through_the_agent, own, server)
+        own = farm("mixed")
+        with sshd.running(own.path("web01"), EXAMPLE) as server:
+            attempt(results, one_inventory_mixes_ssh_and_winrm, own, server)
         attempt(results, this_machine_is_reached_without_any_door, farm("local"), EXAMPLE)
     print("%d passed, %d failed" % (results.count(True), results.count(False)))
     return 0 if all(results) else 1

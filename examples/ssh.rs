@@ -1,6 +1,6 @@
 //! Both ends of SSH, for trying farmhand against a real OpenSSH server.
 //!
-//! `ssh host FOLDER NAME` makes a lab host, `ssh break FOLDER FAULT` gives it a fault. `ssh agent FOLDER` stands in for its PowerShell: it answers farmhand's agent
+//! `ssh host FOLDER NAME` makes a lab host, with SQL Server where the name starts with `sql`; `ssh break FOLDER FAULT` gives it a fault. `ssh agent FOLDER` stands in for its PowerShell: it answers farmhand's agent
 //! protocol on its own streams. `ssh carry HOST:PORT USER KEY KNOWN_HOSTS TREE FILE…` logs in and sends files by SFTP into
 //! `TREE.partial`, as a release is sent, and prints how many seconds that took, the login included.
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use farmhand::lab::sql::SqlSpec;
 use farmhand::lab::wsman::agent;
 use farmhand::lab::{HostSpec, LabHost};
 use farmhand::transport::ssh::{Kept, Key, Ssh, Target};
@@ -26,7 +27,14 @@ async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["host", folder, name] => {
-            LabHost::create(folder, HostSpec::new(*name, "2019"))?;
+            let mut spec = HostSpec::new(*name, "2019");
+            if name.starts_with("sql") {
+                spec.sql = Some(SqlSpec::default());
+                // Where the shipped playbook keeps its backup.
+                spec.folders.push(r"E:\keys".to_owned());
+            }
+            // SQL Server's files are made when it is first asked for.
+            LabHost::create(folder, spec)?.sql()?;
             Ok(())
         }
         ["break", folder, fault] => Ok(LabHost::open(folder).break_(fault.parse()?)?),

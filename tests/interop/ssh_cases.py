@@ -6,9 +6,11 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 import sshd
 
@@ -52,17 +54,18 @@ class Farm:
             name: {"address": "127.0.0.1", "connection": {"via": "ssh", "user": USER, "port": server.port, **more}}
             for name, (server, more) in hosts.items()
         }
-        self.write("inventory.yml", json.dumps({"groups": {"web": {"hosts": written}}}))
+        sql = {name: written.pop(name) for name in list(written) if name.startswith("sql")}
+        self.write("inventory.yml", json.dumps({"groups": {"web": {"hosts": written}, "sql": {"hosts": sql}}}))
 
     def know(self, *lines):
         return self.write("known_hosts", "".join(lines))
 
-    def apply(self, *more, **environment):
-        return self.run("apply", self.path("signalr-farm.yml"), "--yes", *more, **environment)
+    def apply(self, limit="web", **environment):
+        return self.run("apply", self.path("signalr-farm.yml"), "--yes", "--limit", limit, **environment)
 
     def look(self, *more, **environment):
         """What one read-only look says, with the few steps that need no more than one."""
-        return self.run("audit", self.path("signalr-farm.yml"), "--tags", "features", *more, **environment)
+        return self.run("audit", self.path("signalr-farm.yml"), "--tags", "features", "--limit", "web", *more, **environment)
 
 
 def expect(done, code, *texts):
@@ -202,6 +205,19 @@ def a_closed_port_and_a_server_of_another_kind_are_told_apart(farm, server):
 
     farm.inventory({"web01": (Nobody, {"key_file": "id", "agent": False})})
     refused(farm.look(), "refused the connection; check the port, and that sshd runs there")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Nobody.port = listener.getsockname()[1]
+
+        def answer():
+            near, _ = listener.accept()
+            near.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            near.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        farm.inventory({"web01": (Nobody, {"key_file": "id", "agent": False})})
+        refused(farm.look(), "what listens there does not talk SSH")
+        thread.join(10)
 
 
 # By way of another host
@@ -263,22 +279,23 @@ def account():
 
 
 def the_farm_applies_and_then_has_nothing_to_do(farm, servers):
-    server, second = servers
     for one in servers:
         one.authorize(key(farm))
     more = {"key_file": "id", "known_hosts": farm.know(*(one.known() for one in servers))}
-    farm.inventory({"web01": (server, more), "web02": (second, more)})
+    farm.inventory({os.path.basename(one.folder): (one, more) for one in servers})
+    for name in ("sql-master-key", "sql-master-key-backup"):
+        farm.run("secret", "set", name, cwd=farm.folder, input=secrets.token_urlsafe(20) + "\n")
     farm.write("chat/large.bin", "x" * 3_000_000)
-    done = farm.apply()
-    expect(done, 0, "web01 changed and proved", "web02 changed and proved")
-    expect(farm.apply(), 0, "2 ok, 0 changed, 0 failed")
-    for one in servers:
+    done = farm.apply("all")
+    expect(done, 0, "sql01 changed and proved", "web01 changed and proved", "web02 changed and proved")
+    expect(farm.apply("all"), 0, "3 ok, 0 changed, 0 failed")
+    for one in servers[:2]:
         page = subprocess.run(["find", one.host, "-name", "large.bin", "-size", "3000000c"], capture_output=True, text=True)
         assert len(page.stdout.split()) == 1, page.stdout
 
 
 def a_run_logs_in_to_a_host_once(farm, servers):
-    for one in servers:
+    for one in servers[:2]:
         with open(os.path.join(one.folder, "sshd.log")) as log:
             logins = log.read().count("Accepted publickey")
         # Two runs, and before the first a look whether a machine key is there already.
@@ -286,7 +303,7 @@ def a_run_logs_in_to_a_host_once(farm, servers):
 
 
 def files_went_by_sftp(farm, servers):
-    for one in servers:
+    for one in servers[:2]:
         with open(os.path.join(one.folder, "sshd.log")) as log:
             assert "Starting session: subsystem 'sftp'" in log.read()
 
@@ -310,12 +327,43 @@ def a_lost_answer_is_settled_by_looking(farm, servers):
         with open(config, "w") as file:
             file.write(text.replace('queueLength="5000"', 'queueLength="4000"'))
         subprocess.run([EXAMPLE, "break", server.host, fault], check=True)
-        expect(farm.apply("--limit", "web01"), code, "unknown, settled", settled)
+        expect(farm.apply("web01"), code, "unknown, settled", settled)
     expect(farm.apply(), 0, "1 ok, 1 changed, 0 failed")
 
 
+def one_inventory_mixes_ssh_and_winrm(farm, server):
+    server.authorize(key(farm))
+    more = {"key_file": "id", "known_hosts": farm.know(server.known())}
+    os.mkdir(farm.path("lab"))
+    farm.write("lab/inventory.yml", json.dumps({"groups": {"web": {"hosts": {"web02": {}}}}}))
+    winrm, http = sshd.free_port(), sshd.free_port()
+    command = [FARMHAND, "lab", "serve", "-i", farm.path("lab", "inventory.yml")]
+    command += ["--port", str(winrm), "--http-port", str(http)]
+    lab = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=farm.environment)
+    try:
+        lab.stdout.readline()
+        with open(farm.path("lab", ".farmhand", "lab", "secrets", "lab-operator")) as file:
+            password = file.read().strip()
+        farm.inventory({"web01": (server, more)})
+        with open(farm.path("inventory.yml")) as file:
+            inventory = json.load(file)
+        operator = {"user": r"LAB\operator", "password": "{{ secret('env:LAB_PASSWORD') }}"}
+        web02 = {"address": "127.0.0.1", "connection": {"via": "winrm", "port": winrm, **operator}}
+        inventory["groups"]["web"]["hosts"]["web02"] = web02
+        farm.write("inventory.yml", json.dumps(inventory))
+        done = farm.apply(LAB_PASSWORD=password)
+        expect(done, 0, "web01 changed and proved", "web02 changed and proved")
+        expect(farm.apply(LAB_PASSWORD=password), 0, "2 ok, 0 changed, 0 failed")
+    finally:
+        lab.terminate()
+        lab.wait(10)
+
+
+LOCAL = {"connection": {"via": "local"}}
+
+
 def this_machine_is_reached_without_any_door(farm, example):
-    farm.write("inventory.yml", json.dumps({"groups": {"web": {"hosts": {"web01": {"connection": {"via": "local"}}}}}}))
+    farm.write("inventory.yml", json.dumps({"groups": {"sql": {"hosts": {}}, "web": {"hosts": {"web01": LOCAL}}}}))
     refused(farm.look(PATH="/nowhere"), "no `pwsh` on PATH")
     host = farm.path("host")
     subprocess.run([example, "host", host, "web01"], check=True)
@@ -407,7 +455,7 @@ def main():
             own = farm("farm")
             settings = ["LogLevel DEBUG"]
             servers = [
-                stack.enter_context(sshd.running(own.path(name), EXAMPLE, settings, drives)) for name in ("web01", "web02")
+                stack.enter_context(sshd.running(own.path(name), EXAMPLE, settings, drives)) for name in ("web01", "web02", "sql01")
             ]
             attempt(results, the_farm_applies_and_then_has_nothing_to_do, own, servers)
             attempt(results, a_run_logs_in_to_a_host_once, own, servers)
@@ -420,6 +468,9 @@ def main():
         own = farm("without")
         with sshd.running(own.path("server"), EXAMPLE, ["Subsystem sftp /bin/false"]) as server:
             attempt(results, where_there_is_no_sftp_files_go_through_the_agent, own, server)
+        own = farm("mixed")
+        with sshd.running(own.path("web01"), EXAMPLE) as server:
+            attempt(results, one_inventory_mixes_ssh_and_winrm, own, server)
         attempt(results, this_machine_is_reached_without_any_door, farm("local"), EXAMPLE)
     print("%d passed, %d failed" % (results.count(True), results.count(False)))
     return 0 if all(results) else 1

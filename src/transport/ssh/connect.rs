@@ -34,6 +34,11 @@ const HOST_KEYS: [&str; 6] = [
     "rsa-sha2-256",
 ];
 
+/// Ciphers in the order in which they are preferred: AES-GCM first, which processors do themselves, where libssh2's own
+/// ChaCha20 is plain C.
+const CIPHERS: &str = "aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,\
+                       aes128-ctr";
+
 /// Whom a connection is with.
 struct Peer<'a> {
     /// Its name in messages.
@@ -73,7 +78,10 @@ fn enter(peer: &Peer, known: &KnownHosts, stream: TcpStream, means: &Means) -> R
     let mut session = Session::new().map_err(|error| no_way(peer, error.message()))?;
     let name = name_of(peer.address, peer.port);
     let preferred = preferred(&known.kinds(&name));
-    session.method_pref(MethodType::HostKey, &preferred).map_err(|error| no_way(peer, error.message()))?;
+    let methods = [(MethodType::HostKey, &*preferred), (MethodType::CryptCs, CIPHERS), (MethodType::CryptSc, CIPHERS)];
+    for (method, preferred) in methods {
+        session.method_pref(method, preferred).map_err(|error| no_way(peer, error.message()))?;
+    }
     session.set_timeout(milliseconds(HANDSHAKE_PATIENCE));
     session.set_tcp_stream(stream);
     session.handshake().map_err(|error| no_way(peer, &no_handshake(&error)))?;

@@ -172,14 +172,21 @@ impl Ssh {
     }
 }
 
-/// A thread with a connection that is logged in.
-async fn open(target: &Arc<Target>) -> Result<Worker, TransportError> {
-    let no_thread = || TransportError::NoWay {
-        host: target.name.clone(),
-        why: "this machine has no thread left for the connection; lower --forks".to_owned(),
+/// A thread with a connection that is logged in. It begins at once.
+fn open(target: &Arc<Target>) -> impl Future<Output = Result<Worker, TransportError>> + use<> {
+    let no_thread = {
+        let host = target.name.clone();
+        let why = "this machine has no thread left for the connection; lower --forks".to_owned();
+        || TransportError::NoWay { host, why }
     };
-    let worker = Worker::start(&target.name).ok_or_else(no_thread)?;
     let own = Arc::clone(target);
-    worker.run(move |held, _| held.connect(&own)).await.ok_or_else(no_thread)??;
-    Ok(worker)
+    let begun = Worker::start(&target.name).map(|worker| {
+        let connected = worker.run(move |held, _| held.connect(&own));
+        (worker, connected)
+    });
+    async move {
+        let Some((worker, connected)) = begun else { return Err(no_thread()) };
+        connected.await.ok_or_else(no_thread)??;
+        Ok(worker)
+    }
 }

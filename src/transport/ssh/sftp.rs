@@ -4,7 +4,7 @@
 //! digests on the host and moves them to their place, so what was cut short or altered on the way is never used.
 
 use std::collections::BTreeSet;
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::transport::FilePiece;
 const PARTIAL: &str = ".partial";
 /// How long the host may take over one request.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// What libssh2 is given beyond what the host has confirmed: OpenSSH takes 2 MiB before it wants to have written them.
+const AHEAD_BYTES: usize = 3 << 20;
+
 /// SFTP over a connection.
 pub(super) struct Files {
     // A handle goes before what it was opened by.
@@ -61,8 +64,9 @@ impl Files {
                 Unwritten::NoSftp(format!("{}: {}", staging.display(), error.message()))
             })?;
         }
-        for piece in pieces {
-            let path = staging.join(piece.file.replace('\\', "/"));
+        for pieces in pieces.chunk_by(follows) {
+            let [first, ..] = pieces else { continue };
+            let path = staging.join(first.file.replace('\\', "/"));
             let failed = |why: String| Unwritten::Failed(format!("{}: {why}", path.display()));
             if self.open.as_ref().is_none_or(|(open, _)| *open != path) {
                 self.close().map_err(failed)?;
@@ -72,7 +76,7 @@ impl Files {
                 self.open = Some((path.clone(), file.map_err(|error| failed(error.message().to_owned()))?));
             }
             if let Some((_, file)) = &mut self.open {
-                let written = file.seek(SeekFrom::Start(piece.at_bytes)).and_then(|_| file.write_all(&piece.bytes));
+                let written = file.seek(SeekFrom::Start(first.at_bytes)).and_then(|_| stream(file, pieces));
                 written.map_err(|error| failed(error.to_string()))?;
             }
         }
@@ -97,6 +101,39 @@ impl Files {
             self.folders.insert(folder.to_owned());
         }
     }
+}
+
+/// Writes pieces that follow each other.
+///
+/// libssh2 sends what it is given and then waits for the host's word on its beginning; given the rest and more, it sends
+/// the more before it waits again (`libssh2_sftp_write(3)`). So there is always more than the host lets it send at once.
+fn stream(file: &mut File, pieces: &[FilePiece]) -> io::Result<()> {
+    let mut pieces = pieces.iter();
+    let mut given = Vec::with_capacity(2 * AHEAD_BYTES);
+    let mut done = 0;
+    loop {
+        if given.len() - done < AHEAD_BYTES {
+            given.drain(..done);
+            done = 0;
+            while given.len() < AHEAD_BYTES
+                && let Some(piece) = pieces.next()
+            {
+                given.extend_from_slice(&piece.bytes);
+            }
+        }
+        if done == given.len() {
+            return Ok(());
+        }
+        done += match file.write(&given[done..])? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => written,
+        };
+    }
+}
+
+/// Whether a piece begins where another ends.
+fn follows(one: &FilePiece, next: &FilePiece) -> bool {
+    one.file == next.file && one.at_bytes + one.bytes.len() as u64 == next.at_bytes
 }
 
 /// Where SFTP has a folder of Windows: `C:\x` is `/C:/x` (Win32-OpenSSH).

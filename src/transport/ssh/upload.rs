@@ -29,16 +29,14 @@ impl Ssh {
         self.traffic.requests += pieces.len() as u64;
         let mut shares = shares(pieces, (bytes / WORTH_A_CONNECTION_BYTES).clamp(1, MOST_WRITERS));
         let own = shares.pop().unwrap_or_default();
-        while self.porters.len() < shares.len() {
-            match open(&self.target).await {
-                Ok(porter) => self.porters.push(porter),
-                Err(error) => {
-                    // One connection is as good, only slower: the host may allow no more.
-                    tracing::info!(host = self.host(), %error, "no further connection for files");
-                    break;
-                }
-            }
+        let opening: Vec<_> = (self.porters.len()..shares.len()).map(|_| open(&self.target)).collect();
+        for opened in all(opening).await {
             self.traffic.requests += 1;
+            match opened {
+                Ok(porter) => self.porters.push(porter),
+                // One connection is as good, only slower: the host may allow no more.
+                Err(error) => tracing::info!(host = self.host(), %error, "no further connection for files"),
+            }
         }
         let mut own = vec![own];
         while shares.len() > self.porters.len() {

@@ -88,6 +88,7 @@ fn carry_out(
         ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
         still_so(args, planned, &surveys)?;
         ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
+        Farm::possible(&surveys)?;
         return Ok(if Counts::of(&surveys).hosts_failed > 0 { Exit::Hosts } else { Exit::Ok });
     }
     let run = Arc::new(Run::new(target.state(against), format!("apply {}", args.target.words())));
@@ -97,7 +98,8 @@ fn carry_out(
     let outcomes = farm.apply(ui, &run, agreed, |surveys| {
         ui.text(&differences_text(surveys, how, ui.style, |survey| farm.troubles(survey)));
         plan = differences_json(surveys, |survey| farm.troubles(survey));
-        let approved = still_so(args, planned, surveys).and_then(|()| approve(ui, args, &run, surveys));
+        let possible = Farm::possible(surveys).and_then(|()| still_so(args, planned, surveys));
+        let approved = possible.and_then(|()| approve(ui, args, &run, surveys));
         approved.unwrap_or_else(|failure| {
             refused = Some(failure);
             Approval::Refused

@@ -176,6 +176,17 @@ impl Farm {
         outcomes
     }
 
+    /// Whether all hosts can be what the playbook says; its author must mend what cannot.
+    pub fn possible(surveys: &[Survey]) -> Result<(), Failure> {
+        let conflict = |(_, trouble): &(usize, Trouble)| matches!(trouble, Trouble::Conflict { .. });
+        let cannot = |survey: &&Survey| survey.looked.as_ref().is_ok_and(|looked| looked.troubles.iter().any(conflict));
+        let hosts: Vec<&str> = surveys.iter().filter(cannot).map(|survey| survey.host.as_str()).collect();
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::input(format!("nothing was changed: {} cannot be what the playbook says", hosts.join(", "))))
+    }
+
     /// What stands in a host's way, each with its place in the playbook.
     pub fn troubles(&self, survey: &Survey) -> Vec<String> {
         match &survey.looked {

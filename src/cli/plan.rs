@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::farm::Farm;
 use super::plan_file;
 use super::target::{Against, Target};
 use super::{Exit, Failure, Ui};
@@ -50,6 +51,7 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
         plan_file::write(ui, path, against, &args.target, &farm, &surveys)?;
     }
     ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));
+    Farm::possible(&surveys)?;
     let counts = Counts::of(&surveys);
     Ok(match (counts.hosts_failed, counts.nothing_differs()) {
         (1.., _) => Exit::Hosts,

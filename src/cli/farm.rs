@@ -178,13 +178,14 @@ impl Farm {
 
     /// Whether all hosts can be what the playbook says; its author must mend what cannot.
     pub fn possible(surveys: &[Survey]) -> Result<(), Failure> {
-        let conflict = |(_, trouble): &(usize, Trouble)| matches!(trouble, Trouble::Conflict { .. });
-        let cannot = |survey: &&Survey| survey.looked.as_ref().is_ok_and(|looked| looked.troubles.iter().any(conflict));
-        let hosts: Vec<&str> = surveys.iter().filter(cannot).map(|survey| survey.host.as_str()).collect();
-        if hosts.is_empty() {
+        let troubles =
+            surveys.iter().filter_map(|survey| survey.looked.as_ref().ok()).flat_map(|looked| &looked.troubles);
+        let conflicts = troubles.filter(|(_, trouble)| matches!(trouble, Trouble::Conflict { .. }));
+        let told: Vec<String> = conflicts.map(|(_, trouble)| engine::describe(trouble)).collect();
+        if told.is_empty() {
             return Ok(());
         }
-        Err(Failure::input(format!("nothing was changed: {} cannot be what the playbook says", hosts.join(", "))))
+        Err(Failure::input(format!("nothing was changed, since this cannot be: {}", told.join("; "))))
     }
 
     /// What stands in a host's way, each with its place in the playbook.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod door;
+mod evidence;
 mod gate;
 mod host;
 mod macs;

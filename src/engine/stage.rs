@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use super::evidence::evidence;
 use super::host::{HostRun, describe};
 use super::observe::{Looked, conclude, look_further};
 use super::send::{Evidence, Sent, proof, send};
@@ -237,7 +238,7 @@ async fn settle<D: Door>(
         }
     };
     let left = unproved(stage, &looked);
-    let kept = evidence(run, work, stage, &looked);
+    let kept = evidence(run, work, stage, &looked).await;
     proof(run, intent, &left, kept).await?;
     if left.is_empty() {
         run.outcome.notes.push(format!(
@@ -307,7 +308,7 @@ async fn prove<D: Door>(
     loop {
         let left = unproved(&stage, &looked);
         if left.is_empty() {
-            let kept = evidence(run, work, &stage, &looked);
+            let kept = evidence(run, work, &stage, &looked).await;
             proof(run, intent, &left, kept).await?;
             run.outcome.changed.extend(stage.steps);
             return Ok(looked);
@@ -335,14 +336,6 @@ async fn prove<D: Door>(
 /// Waits, unless the run is to end.
 async fn pause<D: Door>(run: &mut HostRun<D>, time: Duration) {
     let _ = run.shared.options.stop.unless(tokio::time::sleep(time)).await;
-}
-
-/// What the stage's resources want kept of what was found.
-fn evidence<D: Door>(run: &HostRun<D>, work: &(usize, HostWork), stage: &Stage, looked: &Looked) -> Evidence {
-    let found = Found::new(&looked.answers, &run.shared.macs.secrets);
-    let steps = stage.steps.iter().filter_map(|step| Some((step, work.1.steps.get(step.index)?)));
-    let kept = steps.map(|(step, of)| (step.address.clone(), of.resource.evidence(&found)));
-    kept.filter(|(_, kept)| !kept.is_empty()).collect()
 }
 
 /// The properties of a stage's resources that still differ, or the resources that could not be read.

@@ -111,6 +111,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn not_compared(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::remarks`].
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
+    /// See [`Resource::evidence_reads`].
+    fn evidence_reads(&self, found: &Found, reads: &mut Reads);
     /// See [`Resource::evidence`].
     fn evidence(&self, found: &Found) -> BTreeMap<String, String>;
     /// See [`Resource::symptoms`].
@@ -201,6 +203,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
         self.0.remarks(found, changes)
+    }
+
+    fn evidence_reads(&self, found: &Found, reads: &mut Reads) {
+        self.0.evidence_reads(found, reads);
     }
 
     fn evidence(&self, found: &Found) -> BTreeMap<String, String> {

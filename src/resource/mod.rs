@@ -137,6 +137,9 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
         Vec::new()
     }
 
+    /// What to look at for that evidence besides, once the changes are proved.
+    fn evidence_reads(&self, _: &Found, _: &mut Reads) {}
+
     /// What is to be kept in the journal of what was found, once the changes are proved: names and what they stand for.
     fn evidence(&self, _: &Found) -> BTreeMap<String, String> {
         BTreeMap::new()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::{self, BackupFile, Database, Instance, Key, Place, place, place_reads, run, run_with};
 use super::{Disturbance, Found, Problems, Reads, Resource, Writes};
-use crate::hostcall::{Refusal, SqlFind};
+use crate::hostcall::{FileAt, FileWant, Read, Refusal, SqlFind};
 use crate::value::{Changes, Secret, SqlPart, WindowsPath};
 
 /// The master key of a database, which opens its other keys and certificates; Service Broker's dialogs need it.
@@ -74,6 +74,13 @@ impl SqlMasterKey {
         let stamp: String = modified.chars().filter(|c| !"-:".contains(*c)).collect();
         let path = format!("{}{guid}-{stamp}.dmk", self.prefix(backup));
         path.rsplit('\\').next().map(str::to_owned)
+    }
+
+    /// Where the backup of the key as it is lies, as the machine sees it.
+    fn backup_at(&self, found: &Found) -> Option<FileAt> {
+        let (backup, key) = (self.backup.as_ref()?, self.key(found).ok().flatten()?);
+        let folder = backup.folder.as_str().trim_end_matches('\\');
+        self.file(backup, &key).map(|name| FileAt::Path(format!("{folder}\\{name}")))
     }
 
     fn backed_up(&self, backup: &KeyBackup, key: &Key, found: &Found) -> String {
@@ -211,6 +218,12 @@ impl Resource for SqlMasterKey {
         Disturbance::None
     }
 
+    fn evidence_reads(&self, found: &Found, reads: &mut Reads) {
+        if let (Some(at), Ok(_)) = (self.backup_at(found), found.host()) {
+            reads.ask(Read::Files { at, want: FileWant::Sha256 });
+        }
+    }
+
     fn evidence(&self, found: &Found) -> BTreeMap<String, String> {
         let (Some(backup), Ok(Some(key))) = (&self.backup, self.key(found)) else { return BTreeMap::new() };
         let service: Vec<Key> = found.sql(sql::MASTER, sql::SERVICE_MASTER_KEY).ok().flatten().unwrap_or_default();
@@ -219,8 +232,11 @@ impl Resource for SqlMasterKey {
         let name = self.file(backup, &key);
         let file = files.into_iter().find(|file| Some(&file.file_or_directory_name) == name.as_ref());
         let bytes = file.as_ref().and_then(|file| file.size_in_bytes);
+        let seen = self.backup_at(found).and_then(|at| found.file(&at, &FileWant::Sha256).ok().flatten());
+        let sha256 = seen.and_then(|file| file.sha256);
         let proof = match (&file, bytes) {
             (None, _) => "none",
+            (Some(_), _) if sha256.is_some() => "a file of that name is there and was read on the machine",
             (Some(_), None) => "a file of that name is there",
             (Some(_), Some(_)) => "a file of that name and length is there",
         };
@@ -235,6 +251,7 @@ impl Resource for SqlMasterKey {
             ("service_key_guid", service.into_iter().next().and_then(|it| it.key_guid)),
             ("file", name.map(|name| format!("{}\\{name}", backup.folder.as_str().trim_end_matches('\\')))),
             ("bytes", bytes.map(|bytes| bytes.to_string())),
+            ("sha256", sha256),
             ("proof", Some(proof.to_owned())),
         ];
         facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?))).collect()

@@ -21,7 +21,9 @@ pub(super) async fn evidence<D: Door>(
     let steps: Vec<(String, &StepWork)> = stage.steps.iter().filter_map(of).collect();
     let macs = Arc::clone(&run.shared.macs.secrets);
     let mut wanted = Reads::default();
-    steps.iter().for_each(|(_, step)| step.resource.evidence_reads(&Found::new(&looked.answers, &macs), &mut wanted));
+    for (_, step) in &steps {
+        step.resource.evidence_reads(&Found::new(&looked.answers, &macs), &mut wanted);
+    }
     let wanted = wanted.without(&looked.answers);
     let mut answers = looked.answers.clone();
     if !wanted.is_empty()

@@ -16,6 +16,7 @@ use farm::memory::Memory;
 use farm::{Farm, steps};
 use farmhand::engine::{HostWork, PlayWork, Status, Work};
 use farmhand::journal::Record;
+use farmhand::lab::sql::SqlSpec;
 use farmhand::lab::{Fault, HostSpec};
 use farmhand::playbook::Serial;
 
@@ -182,4 +183,34 @@ async fn what_was_sent_is_waited_for_and_proved_when_the_run_is_to_end() {
     assert_eq!(outcomes[0].reasons, ["interrupted; the rest was not begun"]);
     assert_eq!(told(&farm).last().map(String::as_str), Some("web01 proof of 1, 0 left"));
     assert_eq!(farm.writes("web01"), 2, "the marker and the features");
+}
+
+/// What is looked at for evidence alone can fail, and what comes after it goes on over another session.
+#[tokio::test]
+async fn a_session_lost_over_evidence_fails_nothing() {
+    for loses_digests in [false, true] {
+        let (sql, folders) = (Some(SqlSpec::default()), vec!["D:\\keys".to_owned()]);
+        let mut farm = Farm::of(&[HostSpec { sql, folders, ..HostSpec::new("sql01", "2019") }]);
+        farm.loses_digests = loses_digests;
+        let work = r#"[
+            ["sql_database", {"name": "Chat"}],
+            ["sql_master_key", {
+                "database": "Chat",
+                "password": {"secret()": {"store": "age", "name": "key"}},
+                "backup": {"folder": "D:\\keys", "password": {"secret()": {"store": "age", "name": "backup"}}}
+            }],
+            ["sql_query", {
+                "name": "there is a schema", "database": "Chat",
+                "test": "SELECT COUNT(*) FROM sys.schemas WHERE name = N'app'", "expect": 1, "set": "CREATE SCHEMA app"
+            }]
+        ]"#;
+        let outcomes = farm.apply(&[("sql01", steps(work))]).await;
+        assert_eq!((outcomes[0].status, outcomes[0].changed.len()), (Status::Changed, 3), "{:?}", outcomes[0].reasons);
+        let records = farm.ledger.records.lock().unwrap();
+        let evidence = records.iter().find_map(|record| match record {
+            Record::Proof(proof) => proof.evidence.values().next(),
+            _ => None,
+        });
+        assert_eq!(evidence.unwrap().contains_key("sha256"), !loses_digests);
+    }
 }

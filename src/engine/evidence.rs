@@ -26,12 +26,15 @@ pub(super) async fn evidence<D: Door>(
     }
     let wanted = wanted.without(&looked.answers);
     let mut answers = looked.answers.clone();
-    if !wanted.is_empty()
-        && let Ok(session) = run.session().await
-        // The changes are proved all the same; what is not to be had is left out of the evidence.
-        && let Ok(more) = session.observe(&wanted).await
-    {
-        answers.extend(wanted.into_iter().zip(more));
+    if !wanted.is_empty() {
+        let stop = run.shared.options.stop.clone();
+        let asked = stop.unless(async { run.session().await?.observe(&wanted).await }).await;
+        match asked {
+            Some(Ok(more)) => answers.extend(wanted.into_iter().zip(more)),
+            // The changes are proved all the same, and what is not to be had is left out. The session is of no more use:
+            // what comes next opens another.
+            Some(Err(_)) | None => run.hang_up().await,
+        }
     }
     let found = Found::new(&answers, &macs);
     let kept = steps.into_iter().map(|(address, step)| (address, step.resource.evidence(&found)));

@@ -12,7 +12,7 @@ use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
 use crate::hostcall::read::HttpVerb;
 use crate::hostcall::{
-    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal,
+    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Pull, Read, Refusal,
     SecretFile, Text, TreeFile, Write,
 };
 use crate::release::{FileContent, Overlay, Release};
@@ -40,6 +40,11 @@ pub struct AppRelease {
     /// A zip or a folder, from the playbook's folder.
     #[schemars(extend("writeOnly" = true))]
     pub package: String,
+    /// Where hosts fetch the package by themselves, over http or https: the very same zip. A host that lacks much of it
+    /// does so and checks its SHA-256; what it cannot get that way is sent to it. Nobody logs in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub pull: Option<String>,
     /// The folder on the host under which releases are kept; `%SystemDrive%\farmhand` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("writeOnly" = true))]
@@ -186,7 +191,20 @@ impl AppRelease {
             files: Some(files.collect()),
             from: others.iter().take(3).map(|name| format!("{}\\{name}", self.base())).collect(),
             except: self.writable.clone(),
+            pull: self.pull.as_ref().map(|url| Pull { url: url.clone(), sha256: String::new() }),
         }
+    }
+}
+
+/// A URL without a name and a password in it: it stands in plans and in the host's logs.
+fn check_url(url: &str, problems: &mut Problems) {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let right = "such as https://builds.example.com/chat-1.4.zip";
+    if host.contains('@') {
+        problems.add("pull", "nobody logs in where a host fetches a package", right);
+    } else if host.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        problems.add("pull", format!("`{url}` is no place that a host could fetch a package from"), right);
     }
 }
 
@@ -220,6 +238,9 @@ impl Resource for AppRelease {
                 problems.add(&format!("writable[{index}]"), message, "such as App_Data or 'App_Data\\uploads'");
             }
         }
+        if let Some(url) = &self.pull {
+            check_url(url, problems);
+        }
         if self.keep == Some(0) {
             problems.add("keep", "the live release stays, so at least 1 is kept", "2 or more, to be able to go back");
         }
@@ -231,6 +252,10 @@ impl Resource for AppRelease {
 
     fn package(&self) -> Option<&str> {
         Some(&self.package)
+    }
+
+    fn pull(&self) -> Option<&str> {
+        self.pull.as_deref()
     }
 
     fn overlays(&self) -> Vec<Overlay> {

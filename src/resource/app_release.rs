@@ -16,7 +16,7 @@ use crate::hostcall::{
     SecretFile, Text, TreeFile, Write,
 };
 use crate::release::{FileContent, Overlay, Release};
-use crate::value::{Changes, UrlPath, WindowsPath};
+use crate::value::{Changes, DownloadUrl, UrlPath, WindowsPath};
 
 /// Where releases are kept unless the playbook says otherwise.
 const ROOT: &str = "%SystemDrive%\\farmhand";
@@ -44,7 +44,7 @@ pub struct AppRelease {
     /// does so and checks its SHA-256; what it cannot get that way is sent to it. Nobody logs in there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("writeOnly" = true))]
-    pub pull: Option<String>,
+    pub pull: Option<DownloadUrl>,
     /// The folder on the host under which releases are kept; `%SystemDrive%\farmhand` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("writeOnly" = true))]
@@ -191,20 +191,8 @@ impl AppRelease {
             files: Some(files.collect()),
             from: others.iter().take(3).map(|name| format!("{}\\{name}", self.base())).collect(),
             except: self.writable.clone(),
-            pull: self.pull.as_ref().map(|url| Pull { url: url.clone(), sha256: String::new() }),
+            pull: self.pull.as_ref().map(|url| Pull { url: url.as_str().to_owned(), sha256: String::new() }),
         }
-    }
-}
-
-/// A URL without a name and a password in it: it stands in plans and in the host's logs.
-fn check_url(url: &str, problems: &mut Problems) {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    let right = "such as https://builds.example.com/chat-1.4.zip";
-    if host.contains('@') {
-        problems.add("pull", "nobody logs in where a host fetches a package", right);
-    } else if host.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        problems.add("pull", format!("`{url}` is no place that a host could fetch a package from"), right);
     }
 }
 
@@ -238,9 +226,6 @@ impl Resource for AppRelease {
                 problems.add(&format!("writable[{index}]"), message, "such as App_Data or 'App_Data\\uploads'");
             }
         }
-        if let Some(url) = &self.pull {
-            check_url(url, problems);
-        }
         if self.keep == Some(0) {
             problems.add("keep", "the live release stays, so at least 1 is kept", "2 or more, to be able to go back");
         }
@@ -255,7 +240,7 @@ impl Resource for AppRelease {
     }
 
     fn pull(&self) -> Option<&str> {
-        self.pull.as_deref()
+        self.pull.as_ref().map(DownloadUrl::as_str)
     }
 
     fn overlays(&self) -> Vec<Overlay> {

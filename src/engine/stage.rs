@@ -313,8 +313,9 @@ async fn prove<D: Door>(
             run.outcome.changed.extend(stage.steps);
             return Ok(looked);
         }
-        let settling =
-            left.iter().all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer"].contains(&it)));
+        let settling = left
+            .iter()
+            .all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer", "recycle"].contains(&it)));
         if settling && run.shared.options.stop.is_asked() {
             proof(run, intent, &left, Evidence::new()).await?;
             let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));

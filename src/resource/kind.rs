@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
+use super::{Anew, Claim, Disturbance, Found, Problems, Reads, Resource, Unnoticed, Writes};
 use crate::hostcall::Refusal;
 use crate::hostcall::config::AppPath;
 use crate::release::{Overlay, Release};
@@ -113,6 +113,13 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn not_compared(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::remarks`].
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
+    /// See [`Resource::unnoticed`].
+    fn unnoticed(&self, found: &Found, changes: &Changes) -> Option<Unnoticed>;
+    /// See [`Resource::uses_database`].
+    fn uses_database(&self, database: &str, servers: &[&str]) -> bool;
+    /// The same resource once it has taken notice; see [`Resource::start_anew`].
+    fn started_anew(&self, found: &Found, unnoticed: &Unnoticed, apps: &[AppPath])
+    -> Option<(Box<dyn Instance>, Anew)>;
     /// See [`Resource::evidence_reads`].
     fn evidence_reads(&self, found: &Found, reads: &mut Reads);
     /// See [`Resource::evidence`].
@@ -209,6 +216,25 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
         self.0.remarks(found, changes)
+    }
+
+    fn unnoticed(&self, found: &Found, changes: &Changes) -> Option<Unnoticed> {
+        self.0.unnoticed(found, changes)
+    }
+
+    fn uses_database(&self, database: &str, servers: &[&str]) -> bool {
+        self.0.uses_database(database, servers)
+    }
+
+    fn started_anew(
+        &self,
+        found: &Found,
+        unnoticed: &Unnoticed,
+        apps: &[AppPath],
+    ) -> Option<(Box<dyn Instance>, Anew)> {
+        let mut resource = self.0.clone();
+        let anew = resource.start_anew(found, unnoticed, apps)?;
+        Some((Box::new(Erased(resource)), anew))
     }
 
     fn evidence_reads(&self, found: &Found, reads: &mut Reads) {

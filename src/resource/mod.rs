@@ -22,6 +22,7 @@ mod secret_macs;
 mod section_path;
 mod setting;
 pub mod sql;
+mod start_anew;
 mod take_over;
 mod was;
 mod writes;
@@ -34,6 +35,7 @@ pub use found::{Found, Verdict};
 pub use kind::{Instance, Kind, Misread};
 pub use reads::Reads;
 pub use secret_macs::{SecretMacs, SettingMac};
+pub use start_anew::{Anew, Client, Unnoticed};
 pub use writes::{Phase, Writes};
 
 use std::collections::BTreeMap;
@@ -140,6 +142,22 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What a person should know before the changes are made, besides the changes: whole sentences without a full stop.
     fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What the changes are to applications that run and notice them only when they start anew.
+    fn unnoticed(&self, _: &Found, _: &Changes) -> Option<Unnoticed> {
+        None
+    }
+
+    /// Whether its application uses a database on a server, which is known by any of some names, as far as can be told.
+    fn uses_database(&self, _database: &str, _servers: &[&str]) -> bool {
+        false
+    }
+
+    /// Takes notice of such a change: what runs has to start anew, where it is concerned. `apps` are the applications of
+    /// the host that use the database.
+    fn start_anew(&mut self, _: &Found, _: &Unnoticed, _apps: &[AppPath]) -> Option<Anew> {
+        None
     }
 
     /// What to look at for that evidence besides, once the changes are proved.

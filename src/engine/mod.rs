@@ -15,6 +15,7 @@ mod send;
 mod sessions;
 mod stage;
 mod stop;
+mod take_back;
 mod two_doors;
 mod upload;
 mod words;

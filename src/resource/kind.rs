@@ -8,8 +8,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{Anew, Claim, Disturbance, Found, Problems, Reads, Resource, Unnoticed, Writes};
-use crate::hostcall::Refusal;
 use crate::hostcall::config::AppPath;
+use crate::hostcall::{Refusal, Write};
 use crate::release::{Overlay, Release};
 use crate::value::{Changes, SecretRef};
 
@@ -107,6 +107,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn seen(&self, found: &Found) -> Result<Option<Value>, Refusal>;
     /// See [`Resource::writes`].
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
+    /// See [`Resource::take_back`].
+    fn take_back(&self, done: &[Write], writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
     /// See [`Resource::not_compared`].
@@ -204,6 +206,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes) {
         self.0.writes(found, changes, writes);
+    }
+
+    fn take_back(&self, done: &[Write], writes: &mut Writes) {
+        self.0.take_back(done, writes);
     }
 
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {

@@ -11,6 +11,7 @@ mod config_edits;
 mod found;
 mod identity;
 mod iis_error;
+mod key_backup;
 mod kind;
 mod left_behind;
 mod left_settings;
@@ -41,8 +42,8 @@ pub use writes::{Phase, Writes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::hostcall::Refusal;
 use crate::hostcall::config::AppPath;
+use crate::hostcall::{Refusal, Write};
 use crate::release::{Overlay, Release};
 use crate::value::{Changes, SecretRef};
 
@@ -130,6 +131,9 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
 
     /// What to do about the changes. Complete even from nothing.
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
+
+    /// What to take back where not all of its writes were done: `done` are those that were, or may have been.
+    fn take_back(&self, _done: &[Write], _: &mut Writes) {}
 
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;

@@ -42,6 +42,8 @@ pub mod journal;
 
 pub mod engine;
 
+pub mod bootstrap;
+
 pub mod report;
 
 pub mod lab;

@@ -3,6 +3,7 @@
 mod agent;
 mod apply;
 mod audit;
+mod bootstrap;
 mod completions;
 mod explain;
 mod failure;
@@ -84,6 +85,7 @@ enum Command {
     Schema(schema::Args),
     Agent(agent::Args),
     Explain(explain::Args),
+    Bootstrap(bootstrap::Args),
     Inventory(inventory::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -128,6 +130,7 @@ pub fn main() -> u8 {
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Bootstrap(args) => bootstrap::run(ui, &args),
         Command::Inventory(args) => inventory::run(ui, &args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args),

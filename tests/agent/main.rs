@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures, and what was skipped, are said aloud")]
 
 mod names;
+mod opening;
 mod profile;
 mod rules;
 mod script;

@@ -78,7 +78,7 @@ async fn sql(password: SecretValue) -> anyhow::Result<()> {
 async fn look(address: &str, user: &str, password: SecretValue) -> anyhow::Result<()> {
     let (host, port) = address.split_once(':').ok_or_else(|| anyhow::anyhow!("an address is HOST:PORT"))?;
     let account = Arc::new(winrm::Account::new(user, password));
-    let target = Target { name: host.to_owned(), address: host.to_owned(), port: port.parse()?, account };
+    let target = Target::new(host, host, port.parse()?, account);
     let transport = Transport::WinRm(Box::new(WinRm::new(target)));
     let mut session = ReadSession::open(transport, SessionSettings::new(Nonce("0".repeat(64)))).await?;
     let answers = session.observe(&[Read::HostFacts]).await;

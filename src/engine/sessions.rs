@@ -154,7 +154,7 @@ impl Inner {
                 let (address, port) = reach.place.find().await?;
                 let password = (reach.password)().map_err(DoorError::Unreachable)?;
                 let account = Arc::new(Account::new(&reach.user, password));
-                let target = Target { name: host.to_owned(), address, port, account };
+                let target = Target::new(host, &address, port, account);
                 Ok(Transport::WinRm(Box::new(WinRm::new(target))))
             }
         }

@@ -118,8 +118,8 @@ impl Connection {
         match sealed {
             Some(sealed) => Next::Reply(Reply {
                 status: if success { 200 } else { 500 },
-                headers: vec![("Content-Type", seal::CONTENT_TYPE.to_owned())],
-                body: seal::wrap(&sealed),
+                headers: vec![("Content-Type", seal::Protocol::Spnego.content_type())],
+                body: seal::wrap(seal::Protocol::Spnego, &sealed),
             }),
             None => Next::Last(Reply::empty(500)),
         }

@@ -206,7 +206,7 @@ mod tests {
 
     /// The proof of a client, and the login that waits for it.
     fn proof(user: &str, password: &str) -> (Vec<u8>, Login) {
-        let mut client = ClientLogin::new(&ClientAccount::new(user, SecretValue::new(password.to_owned())));
+        let mut client = ClientLogin::new(&ClientAccount::new(user, SecretValue::new(password.to_owned())), None);
         let Step::Challenge(challenge, login) = Login::Fresh.step(client.negotiate().unwrap(), &accounts()) else {
             panic!("no challenge");
         };
@@ -324,7 +324,8 @@ mod tests {
     #[test]
     fn a_guest_does_not_pass_with_any_password() {
         for password in ["x", "wrong"] {
-            let mut client = ClientLogin::new(&ClientAccount::new("/guest", SecretValue::new(password.to_owned())));
+            let mut client =
+                ClientLogin::new(&ClientAccount::new("/guest", SecretValue::new(password.to_owned())), None);
             let first = spnego_first(&client.negotiate().unwrap());
             let Step::Challenge(answer, login) = Login::Fresh.step(first, &accounts()) else {
                 panic!("no challenge");

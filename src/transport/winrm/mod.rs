@@ -6,12 +6,14 @@
 mod account;
 mod channel;
 pub mod fault;
+mod login;
 mod ntlm;
 pub mod ntlmssp;
 mod reply;
 mod request;
 pub mod seal;
 pub mod soap;
+mod spnego;
 pub mod uri;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ use std::time::Duration;
 pub use account::Account;
 pub use channel::Target;
 pub use fault::Fault;
+pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
 

@@ -44,6 +44,8 @@ pub mod engine;
 
 pub mod bootstrap;
 
+pub mod doctor;
+
 pub mod report;
 
 pub mod lab;

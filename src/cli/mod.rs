@@ -5,6 +5,7 @@ mod apply;
 mod audit;
 mod bootstrap;
 mod completions;
+mod doctor;
 mod explain;
 mod failure;
 mod farm;
@@ -85,6 +86,7 @@ enum Command {
     Schema(schema::Args),
     Agent(agent::Args),
     Explain(explain::Args),
+    Doctor(doctor::Args),
     Bootstrap(bootstrap::Args),
     Inventory(inventory::Args),
     Completions(completions::Args),
@@ -130,6 +132,7 @@ pub fn main() -> u8 {
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Doctor(args) => doctor::run(ui, against, &args),
         Command::Bootstrap(args) => bootstrap::run(ui, &args),
         Command::Inventory(args) => inventory::run(ui, &args),
         Command::Completions(args) => completions::run(ui, &args),

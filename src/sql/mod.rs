@@ -14,7 +14,7 @@ mod value;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::SqlError;
+pub use error::{SqlError, Step};
 
 use crate::agent::framing::Resolver;
 use crate::hostcall::{Answer, Outcome, Read, Write};

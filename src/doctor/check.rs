@@ -35,11 +35,13 @@ checks! {
     Name = "name",
     /// The port answers.
     Tcp = "tcp",
+    /// The proxy on the way lets through.
+    Proxy = "proxy",
     /// TLS: the certificate is for the name, of a trusted authority or the one that is pinned, and not expired.
     Tls = "tls",
     /// WinRM answers at /wsman and offers ways to log in.
     WsMan = "wsman",
-    /// A challenge came.
+    /// A challenge of the host came.
     Challenge = "challenge",
     /// The host has accepted the proof.
     Proof = "proof",
@@ -49,8 +51,8 @@ checks! {
     Ssh = "ssh",
     /// The host's key is known.
     HostKey = "host key",
-    /// The login over SSH.
-    SshLogin = "login",
+    /// The login.
+    Login = "login",
     /// A process could be started.
     Process = "process",
     /// PowerShell's language mode.

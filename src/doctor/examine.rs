@@ -32,7 +32,7 @@ pub async fn examine(sessions: &Sessions, host: &str) -> Vec<Section> {
             inside::look(&mut sheet, transport, &reach.over, logon, &ways.sql).await;
         }
         let door = match &reach.over {
-            Over::WinRm => "WinRM",
+            Over::WinRm(_) => "WinRM",
             Over::Ssh(_) => "SSH",
             Over::Local => "this machine",
         };

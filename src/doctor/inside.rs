@@ -37,7 +37,7 @@ pub fn checks(over: &Over) -> Vec<Check> {
     let winrm = [Check::Service, Check::Encryption, Check::Basic, Check::Listener, Check::Rule];
     let ssh = [Check::Service, Check::Rule, Check::Keys];
     match over {
-        Over::WinRm => [first.as_slice(), &quotas, &winrm].concat(),
+        Over::WinRm(_) => [first.as_slice(), &quotas, &winrm].concat(),
         Over::Ssh(_) => [first.as_slice(), &ssh].concat(),
         Over::Local => first.to_vec(),
     }
@@ -99,7 +99,7 @@ pub async fn look(sheet: &mut Sheet, mut transport: Transport, over: &Over, logo
 /// How the door is set up.
 fn set_up(sheet: &mut Sheet, told: &Told, over: &Over, logon: Logon) {
     let lines = match over {
-        Over::WinRm => {
+        Over::WinRm(_) => {
             let mut lines = judge::quotas(told);
             lines.push(settings::service(told, &WINRM));
             lines.push(settings::encryption(told));

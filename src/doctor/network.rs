@@ -13,18 +13,8 @@ use crate::engine::Place;
 /// How long an address may take to answer.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A port that answers.
-pub struct Port {
-    /// The name or address.
-    pub address: String,
-    /// The TCP port.
-    pub port: u16,
-    /// The connection that was made.
-    pub stream: TcpStream,
-}
-
 /// Finds a place and connects to it. `None` where that failed, with its lines on the sheet.
-pub async fn reach(sheet: &mut Sheet, place: &Place, what_listens: &str) -> Option<Port> {
+pub async fn reach(sheet: &mut Sheet, place: &Place, what_listens: &str) -> Option<TcpStream> {
     let (address, port) = match place.find().await {
         Ok(found) => found,
         Err(error) => {
@@ -33,8 +23,7 @@ pub async fn reach(sheet: &mut Sheet, place: &Place, what_listens: &str) -> Opti
         }
     };
     let addresses = resolve(sheet, &address, port).await?;
-    let stream = connect(sheet, &addresses, what_listens).await?;
-    Some(Port { address, port, stream })
+    connect(sheet, &addresses, what_listens).await
 }
 
 async fn resolve(sheet: &mut Sheet, address: &str, port: u16) -> Option<Vec<SocketAddr>> {

@@ -70,8 +70,8 @@ pub fn by_the_machine(sheet: &mut Sheet, told: &Told, instance: &str, answer: Op
 
 /// The instance over its own port.
 pub async fn over_tds(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach: &TdsReach) {
-    let Some(port) = network::reach(sheet, &reach.place, "TCP/IP is enabled for the instance").await else { return };
-    match prelogin::ask(port.stream).await {
+    let Some(stream) = network::reach(sheet, &reach.place, "TCP/IP is enabled for the instance").await else { return };
+    match prelogin::ask(stream).await {
         Ok(Prelogin { version, encryption }) => {
             let found = format!("SQL Server {version} answers; encryption: {}", encryption.words());
             if !sheet.put(if encryption.is_possible() {

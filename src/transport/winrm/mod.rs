@@ -26,6 +26,7 @@ pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
 pub use reached::Reached;
+pub use spnego::channel_bindings;
 
 use super::{Received, SendError, Traffic, TransportError};
 use channel::{Channel, Reply};

@@ -8,6 +8,8 @@ pub enum Reached {
     Nothing,
     /// There was one, with TLS where that was asked for.
     Connected,
+    /// The first token of this side was made.
+    Begun,
     /// A token of the host came and was good enough to be answered.
     Challenged,
     /// The host has accepted the login.

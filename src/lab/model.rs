@@ -128,6 +128,12 @@ impl Model {
         if self.faults.has(Fault::SharedConfiguration) && facts.shared_configuration.is_none() {
             facts.shared_configuration = Some(r"\\files\iis-config".to_owned());
         }
+        if self.faults.has(Fault::NotAdministrator) {
+            facts.administrator = false;
+        }
+        if self.faults.has(Fault::ClockOff) {
+            facts.utc = super::utc::text(super::utc::now(self.computer.clock_skew_seconds + CLOCK_OFF_SECONDS));
+        }
         if self.faults.has(Fault::DiskFull) {
             for disk in facts.disks.iter_mut().filter(|disk| disk.name == facts.system_drive) {
                 disk.free_bytes = 0;
@@ -196,7 +202,8 @@ impl Model {
 
     /// Whether Windows lets anything be changed.
     pub fn writable(&self) -> Result<(), Refusal> {
-        if self.faults.has(Fault::AccessDenied) || !self.computer.administrator {
+        let administrator = self.computer.administrator && !self.faults.has(Fault::NotAdministrator);
+        if self.faults.has(Fault::AccessDenied) || !administrator {
             return Err(refused(RefusalCode::Denied, 0x8007_0005, "Access is denied."));
         }
         if self.faults.has(Fault::DiskFull) {
@@ -205,6 +212,9 @@ impl Model {
         Ok(())
     }
 }
+
+/// By how much a clock that is off is ahead.
+const CLOCK_OFF_SECONDS: i64 = 600;
 
 const SERVICING: &str = "component_servicing";
 

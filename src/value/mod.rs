@@ -38,6 +38,6 @@ pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
 pub use tsql::{FOUND_MARK, MAX_NAME_UNITS, SqlPart, quote_name, quote_text, statement};
 pub use url_path::UrlPath;
-pub use utc::{unix_seconds, utc_text};
+pub use utc::{unix_seconds, utc_seconds, utc_text};
 pub use windows_path::WindowsPath;
 pub(crate) use xml_text::{push_xml_attribute, xml_allows};

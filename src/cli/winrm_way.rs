@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
-use super::target::Right;
+use super::target::Logins;
 use crate::diagnostic::Span;
 use crate::engine::{FindIdentity, Password, ProxyReach, WinrmReach, WinrmTls};
 use crate::http::{Authorities, CertificateHash, Trust, identity};
@@ -14,7 +14,7 @@ use crate::transport::winrm::Auth;
 use crate::value::SecretRef;
 
 /// What WinRM needs besides an account. A file that is not there is a mistake in the inventory.
-pub fn over(right: &Right, host: &Host) -> Result<WinrmReach, Failure> {
+pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
     let winrm = &host.connection.winrm;
     let auth = match winrm.auth {
         WinrmAuth::Ntlm => Auth::Ntlm,
@@ -40,7 +40,7 @@ pub fn holder(host: &Host) -> String {
     certificate.map_or_else(String::new, |(path, _)| format!("the holder of {}", path.display()))
 }
 
-fn tls(right: &Right, host: &Host) -> Result<WinrmTls, Failure> {
+fn tls(right: &Logins, host: &Host) -> Result<WinrmTls, Failure> {
     let winrm = &host.connection.winrm;
     let trust = match (winrm.fingerprint, &winrm.ca) {
         (Some(hash), _) => Trust::Only(CertificateHash(hash)),
@@ -53,7 +53,7 @@ fn tls(right: &Right, host: &Host) -> Result<WinrmTls, Failure> {
 }
 
 /// What opens the certificate that logs in.
-fn certificate(right: &Right, host: &Host, winrm: &WinrmConnection) -> Result<Option<FindIdentity>, Failure> {
+fn certificate(right: &Logins, host: &Host, winrm: &WinrmConnection) -> Result<Option<FindIdentity>, Failure> {
     let Some((path, span)) = &winrm.certificate else { return Ok(None) };
     let bytes = read(right, host, "certificate", path, *span)?;
     let key = match &winrm.certificate_key {
@@ -73,7 +73,7 @@ fn certificate(right: &Right, host: &Host, winrm: &WinrmConnection) -> Result<Op
     })))
 }
 
-fn read(right: &Right, host: &Host, what: &str, path: &Path, span: Span) -> Result<Vec<u8>, Failure> {
+fn read(right: &Logins, host: &Host, what: &str, path: &Path, span: Span) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| {
         let at = right.sources.place(span);
         let place = format!("{}:{}:{}", at.name, at.line, at.column);
@@ -81,7 +81,7 @@ fn read(right: &Right, host: &Host, what: &str, path: &Path, span: Span) -> Resu
     })
 }
 
-fn found(right: &Right, secret: &SecretRef) -> Password {
+fn found(right: &Logins, secret: &SecretRef) -> Password {
     let (stores, secret) = (Arc::clone(&right.stores), secret.clone());
     Arc::new(move || stores.value(&secret).map_err(|error| error.to_string()))
 }

@@ -9,6 +9,7 @@ pub mod fault;
 mod login;
 mod ntlm;
 pub mod ntlmssp;
+mod reached;
 mod reply;
 mod request;
 pub mod seal;
@@ -24,6 +25,7 @@ pub use fault::Fault;
 pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
+pub use reached::Reached;
 pub use spnego::channel_bindings;
 
 use super::{Received, SendError, Traffic, TransportError};
@@ -200,6 +202,11 @@ impl WinRm {
         let Some(shell) = self.shell.take() else { return stopped };
         self.perform(&Operation::Delete { shell: &shell }, OPERATION_PATIENCE).await?;
         Ok(())
+    }
+
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        self.channel.reached()
     }
 
     /// What has passed so far.

@@ -73,14 +73,15 @@ where
 fn advice(status: u16, target: &str, logged_in: bool, offered: &[&str]) -> String {
     let basic = offered.iter().any(|offer| offer.to_ascii_lowercase().starts_with("basic"));
     let what = match (status, logged_in) {
-        (407, _) if !basic && !offered.is_empty() => {
+        // tinyproxy says 401 of a wrong password.
+        (401 | 407, _) if !basic && !offered.is_empty() => {
             format!(
                 "it takes no Basic login, which is all that farmhand has for proxies (it offers: {})",
                 offered.join(", ")
             )
         }
-        (407, true) => "it refuses the login; check proxy_user and proxy_password".to_owned(),
-        (407, false) => {
+        (401 | 407, true) => "it refuses the login; check proxy_user and proxy_password".to_owned(),
+        (401 | 407, false) => {
             "it asks who is there: proxy_user: NAME and proxy_password: \"{{ secret('NAME') }}\"".to_owned()
         }
         (403, _) => format!("it does not let anybody through to {target}; its rules must allow CONNECT to that port"),
@@ -129,6 +130,7 @@ mod tests {
         for (reply, login, words) in [
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", false, "proxy_user: NAME"),
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", true, "check proxy_user"),
+            ("HTTP/1.0 401 Unauthorized\r\n\r\n", true, "check proxy_user"),
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n", true, "it offers: NTLM"),
             ("HTTP/1.1 403 Filtered\r\n\r\n", false, "must allow CONNECT"),
             ("HTTP/1.1 502 Bad Gateway\r\n\r\n", false, "cannot reach web01:5986"),

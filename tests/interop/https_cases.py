@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from pypsrp.wsman import WSMan
 from winrm.exceptions import InvalidCredentialsError
 
 from cases import PASSWORD, USER, WIRE, attempt, equal, lab, raises
+
+FARMHAND = os.environ["FARMHAND"]
 
 
 @contextlib.contextmanager
@@ -172,6 +176,57 @@ def farmhand_is_told_what_tinyproxy_says(secure):
     assert code != 0 and "the proxy %s" % proxy in err and "refused the connection" in err, err
 
 
+@contextlib.contextmanager
+def served_farm(folder):
+    """A folder with a playbook and `lab.yml`, the inventory of a lab that farmhand serves; and the environment for it."""
+    with open(os.path.join(folder, "inventory.yml"), "w") as file:
+        file.write(
+            "groups: { web: { hosts: { web01: {}, web02: { connection: { scheme: https, auth: basic } },"
+            " web03: { connection: { scheme: https, auth: certificate, certificate: me.pem } } } } }\n"
+        )
+    with open(os.path.join(folder, "site.yml"), "w") as file:
+        file.write("plays: [{ hosts: 'web*', steps: [{ windows_feature: { names: [Web-Server] } }] }]\n")
+    command = [FARMHAND, "lab", "serve", "--port", "0", "--http-port", "0", "--sql-port", "0"]
+    with open(os.path.join(folder, "lab.yml"), "w") as inventory:
+        server = subprocess.Popen(command, cwd=folder, stdout=inventory, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in server.stderr:
+            if line.startswith("serving"):
+                break
+        with open(os.path.join(folder, ".farmhand/lab/secrets/lab-operator")) as file:
+            yield dict(os.environ, FARMHAND_LAB_PASSWORD=file.read())
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(10)
+
+
+def farmhand_plans_by_way_of_tinyproxy_and_with_a_pkcs12(_):
+    with tempfile.TemporaryDirectory() as folder, served_farm(folder) as environment:
+        pem = os.path.join(folder, ".farmhand/lab/ca/operator.pem")
+        pfx = os.path.join(folder, "me.pfx")
+        export = ["openssl", "pkcs12", "-export", "-in", pem, "-out", pfx, "-passout", "pass:sesame"]
+        subprocess.run(export, check=True)
+        path = os.path.join(folder, "lab.yml")
+        with open(path) as file:
+            text = file.read()
+        text = re.sub("certificate: '[^']*'", "certificate: me.pfx, passphrase: \"{{ secret('env:PFX') }}\"", text)
+        with tinyproxy("BasicAuth me sesame") as proxy:
+            login = "proxy: http://%s, proxy_user: me, proxy_password: \"{{ secret('env:PFX') }}\", " % proxy
+            with open(path, "w") as file:
+                file.write(text.replace("connection: { via", "connection: { " + login + "via"))
+            for passphrase, told in [("sesame", "3 to change"), ("open", "check proxy_user")]:
+                command = [FARMHAND, "plan", "site.yml", "-i", "lab.yml"]
+                environment["PFX"] = passphrase
+                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=60)
+                assert told in done.stdout, done.stdout + done.stderr
+        assert "`passphrase` does not open it" in done.stdout, done.stdout
+        with open(path, "w") as file:
+            file.write(text)
+        environment["PFX"] = "sesame"
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=60)
+        assert "3 to change" in done.stdout, done.stdout + done.stderr
+
+
 CASES = [
     pywinrm_runs_a_command_with_basic,
     pywinrm_runs_a_command_with_bound_ntlm,
@@ -182,6 +237,7 @@ CASES = [
     pypsrp_with_a_wrong_password_is_refused,
     farmhand_goes_by_tinyproxy,
     farmhand_is_told_what_tinyproxy_says,
+    farmhand_plans_by_way_of_tinyproxy_and_with_a_pkcs12,
 ]
 
 

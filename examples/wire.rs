@@ -3,7 +3,9 @@
 //! `wire serve` starts a lab host that answers no questions, prints its address and runs until its input ends.
 //! `wire sql` starts a lab host's SQL Server, prints its address and the file of the authority that vouches for it, and
 //! runs until its input ends; its log-in is `operator`.
-//! `wire look HOST:PORT USER` logs in there and asks one question. The password is in `WIRE_PASSWORD`.
+//! `wire look HOST:PORT USER` logs in there and asks one question. The password is in `WIRE_PASSWORD`. Where
+//! `WIRE_KERBEROS` is set, it logs in by Kerberos, with what `WIRE_KEYTAB`, `WIRE_TICKETS`, `WIRE_REALM`, `WIRE_KDC` and
+//! `WIRE_SPN` say.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -14,7 +16,8 @@ use farmhand::lab::sql::{Instance, SqlSpec};
 use farmhand::lab::wsman::{Account, Accounts, Settings, WsManServer};
 use farmhand::lab::{AgentProcess, Answers, HostSpec, Lab, LabHost, WireFault};
 use farmhand::session::{ReadSession, Settings as SessionSettings};
-use farmhand::transport::winrm::{self, Target, WinRm};
+use farmhand::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
+use farmhand::transport::winrm::{self, Auth, Target, WinRm};
 use farmhand::transport::{Transport, log_filter};
 use farmhand::value::SecretValue;
 
@@ -75,10 +78,24 @@ async fn sql(password: SecretValue) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn kerberos() -> Kerberos {
+    let said = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let proof = match (said("WIRE_KEYTAB"), said("WIRE_TICKETS")) {
+        (Some(keytab), _) => Proof::Keytab(keytab.into()),
+        (None, Some(_)) => Proof::TicketCache,
+        (None, None) => Proof::Password,
+    };
+    let kdcs = said("WIRE_KDC").iter().flat_map(|kdcs| kdcs.split(' ')).filter_map(Kdc::parse).collect();
+    Kerberos { proof, realm: said("WIRE_REALM"), kdcs, spn: said("WIRE_SPN") }
+}
+
 async fn look(address: &str, user: &str, password: SecretValue) -> anyhow::Result<()> {
     let (host, port) = address.split_once(':').ok_or_else(|| anyhow::anyhow!("an address is HOST:PORT"))?;
     let account = Arc::new(winrm::Account::new(user, password));
-    let target = Target::new(host, host, port.parse()?, account);
+    let mut target = Target::new(host, host, port.parse()?, account);
+    if std::env::var_os("WIRE_KERBEROS").is_some() {
+        target.auth = Auth::Kerberos(Arc::new(kerberos()));
+    }
     let transport = Transport::WinRm(Box::new(WinRm::new(target)));
     let mut session = ReadSession::open(transport, SessionSettings::new(Nonce("0".repeat(64)))).await?;
     let answers = session.observe(&[Read::HostFacts]).await;

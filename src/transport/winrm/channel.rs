@@ -206,7 +206,7 @@ impl Channel {
         let unreachable = |error| TransportError::Unreachable { host: host.clone(), error };
         let mut connection =
             Connection::open(&self.target.address, self.target.port, LOGIN_PATIENCE).await.map_err(unreachable)?;
-        let login = Login::new(self.target.auth, &self.target.account, &Wire::Clear);
+        let login = Login::new(&self.target.auth, &self.target.account, &self.target.address, &Wire::Clear);
         let mut login = login.map_err(|why| self.refused(why))?;
         let mut token = login.first().await.map_err(|why| self.refused(why))?;
         for _ in 0..MAX_TOKENS {
@@ -234,14 +234,18 @@ impl Channel {
         let came = self.token(login, reply)?;
         match (reply.status(), came) {
             (status, came) if status.is_success() => {
-                login.accepted(came).map_err(|why| self.refused(why))?;
+                login.accepted(came).await.map_err(|why| self.refused(why))?;
                 Ok(None)
             }
             (StatusCode::UNAUTHORIZED, came) if login.awaits_challenge() => {
                 let challenge = came.ok_or_else(|| self.not_offered(login, reply))?;
-                login.next(challenge).await.map(Some).map_err(|why| self.refused(why))
+                login.next(challenge).map(Some).map_err(|why| self.refused(why))
             }
-            (StatusCode::UNAUTHORIZED, _) => Err(self.refused(login.advice().to_owned())),
+            (StatusCode::UNAUTHORIZED, came) => match login.reframed(&offers(reply)) {
+                Some(token) => Ok(Some(token)),
+                None if came.is_none() && !login.is_offered(&offers(reply)) => Err(self.not_offered(login, reply)),
+                None => Err(self.refused(login.refusal(came.as_deref()))),
+            },
             (status, _) if login.awaits_challenge() => Err(self.refused(format!(
                 "it answered HTTP {} where WinRM answers 401; check that port {} is WinRM's",
                 status.as_u16(),
@@ -253,7 +257,7 @@ impl Channel {
 
     /// The token of the login's scheme in a reply.
     fn token(&self, login: &Login, reply: &Response<Bytes>) -> Result<Option<Vec<u8>>, TransportError> {
-        let token = offers(reply).find_map(|offer| {
+        let token = offers(reply).into_iter().find_map(|offer| {
             let (scheme, token) = offer.split_once(' ')?;
             scheme.eq_ignore_ascii_case(login.scheme()).then_some(token.trim())
         });
@@ -262,7 +266,7 @@ impl Channel {
     }
 
     fn not_offered(&self, login: &Login, reply: &Response<Bytes>) -> TransportError {
-        let offered = offers(reply).collect::<Vec<_>>().join(", ");
+        let offered = offers(reply).join(", ");
         let offered = if offered.is_empty() { "nothing".to_owned() } else { offered };
         let scheme = login.scheme();
         self.refused(format!("it offers no {scheme} (it offers: {offered}); {}", login.not_offered()))
@@ -305,8 +309,8 @@ impl Channel {
 }
 
 /// What a host offers to log in by.
-fn offers(reply: &Response<Bytes>) -> impl Iterator<Item = &str> {
-    reply.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok())
+fn offers(reply: &Response<Bytes>) -> Vec<&str> {
+    reply.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok()).collect()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> &'a str {

@@ -79,6 +79,7 @@ impl Login {
             Auth::Negotiate => (Way::Spnego(Box::new(spnego::Login::new(account, wire.binding())?)), sealed),
             Auth::Kerberos(settings) => {
                 let login = kerberos::Login::new(settings, account, address, wire.binding())?;
+                let sealed = sealed.map(|_| login.protocol());
                 (Way::Kerberos(Box::new(login)), sealed)
             }
             Auth::Basic | Auth::Certificate if *wire == Wire::Clear => {

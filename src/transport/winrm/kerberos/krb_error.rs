@@ -15,12 +15,21 @@ pub const UNAVAILABLE: i64 = 29;
 const UNKNOWN_SERVICE: i64 = 7;
 /// The account is of another realm (KDC_ERR_WRONG_REALM).
 const WRONG_REALM: i64 = 68;
+/// There is no encryption type in common (KDC_ERR_ETYPE_NOSUPP).
+const NO_COMMON_TYPE: i64 = 14;
+/// The ticket could not be opened, as a host of MIT's says it (KRB_AP_ERR_BAD_INTEGRITY), and as Windows does
+/// (KRB_AP_ERR_MODIFIED).
+const BAD_INTEGRITY: i64 = 31;
+const MODIFIED: i64 = 41;
 /// The clocks differ too much (KRB_AP_ERR_SKEW).
 const SKEW: i64 = 37;
 /// The ticket is over (KRB_AP_ERR_TKT_EXPIRED).
 const EXPIRED: i64 = 32;
 /// The ticket is not valid yet (KRB_AP_ERR_TKT_NYV).
 const NOT_YET: i64 = 33;
+
+/// aes256-cts-hmac-sha1-96 (RFC 3962), the encryption type of logins.
+const AES256: i64 = 18;
 
 /// The mark of a KRB-ERROR.
 const TAG: u8 = 0x7E;
@@ -38,6 +47,8 @@ pub struct KrbError {
     pub text: Option<String>,
     /// Windows' own status, where a domain controller adds it (MS-KILE 2.2.2).
     pub status: Option<u32>,
+    /// The encryption types of the account's keys, where it asks for proof by one of them (RFC 4120 5.2.7.5).
+    pub key_types: Option<Vec<i64>>,
 }
 
 /// Who refused.
@@ -54,12 +65,14 @@ impl KrbError {
     pub fn parse(message: &[u8]) -> Option<KrbError> {
         let fields = der::inside(der::inside(message, TAG)?, 0x30)?;
         let text = |number| der::field(fields, number).and_then(general_string);
+        let data = der::field(fields, 12).and_then(|data| der::inside(data, 0x04));
         Some(KrbError {
             code: der::integer(der::field(fields, 6)?)?,
             server_seconds: der::field(fields, 4).and_then(|time| der::inside(time, 0x18)).and_then(generalized_time),
             client_realm: text(7),
             text: text(11),
-            status: der::field(fields, 12).and_then(|data| der::inside(data, 0x04)).and_then(windows_status),
+            status: data.and_then(windows_status),
+            key_types: data.and_then(key_types),
         })
     }
 
@@ -69,10 +82,20 @@ impl KrbError {
         i64::try_from(self.server_seconds?).ok()?.checked_sub_unsigned(now)
     }
 
+    /// What to say in place of a wrong key's refusal, where the account has no key that is used here: to try one all
+    /// the same would count towards its lock-out.
+    pub fn lacks_key(&self) -> Option<KrbError> {
+        let types = self.key_types.as_ref().filter(|_| self.code == PREAUTH_REQUIRED)?;
+        (!types.contains(&AES256)).then(|| KrbError { code: NO_COMMON_TYPE, ..KrbError::default() })
+    }
+
     /// What is wrong and what to do. `spn` is the service that was asked for, `now` this machine's time.
     pub fn explain(&self, speaker: Speaker, spn: &str, now: SystemTime) -> String {
         let code = self.code;
-        let entry = codes::kerberos(code);
+        let entry = match (speaker, code) {
+            (Speaker::Host, BAD_INTEGRITY) => codes::kerberos(MODIFIED),
+            _ => codes::kerberos(code),
+        };
         let mut told = match (entry, speaker) {
             (Some(entry), _) => entry.means.clone(),
             (None, Speaker::Kdc) => "the domain refused with a code that nobody explains".to_owned(),
@@ -101,6 +124,7 @@ impl KrbError {
         }
         let (name, todo) = entry.map_or(("code", ""), |entry| (entry.name.as_str(), entry.todo.as_str()));
         let todo = if todo.is_empty() { String::new() } else { format!("; {todo}") };
+        let code = entry.map_or(code.to_string(), |entry| entry.codes[0].clone());
         format!("{told}{todo} ({name} {code}, more by: farmhand explain 'kerberos {code}')")
     }
 }
@@ -157,6 +181,17 @@ fn windows_status(data: &[u8]) -> Option<u32> {
     }
     let value = der::inside(der::field(fields, 2)?, 0x04)?;
     Some(u32::from_le_bytes(*value.first_chunk::<4>()?))
+}
+
+/// The encryption types in the ETYPE-INFO2 of a METHOD-DATA (RFC 4120 5.2.7.5); `None` where there is none.
+fn key_types(data: &[u8]) -> Option<Vec<i64>> {
+    const ETYPE_INFO2: i64 = 19;
+    let fields =
+        der::each(der::inside(data, 0x30)?).filter(|element| element.tag == 0x30).map(|element| element.content);
+    let mut infos = fields.filter(|fields| der::field(fields, 1).and_then(der::integer) == Some(ETYPE_INFO2));
+    let info = der::inside(der::field(infos.next()?, 2)?, 0x04)?;
+    let entries = der::each(der::inside(info, 0x30)?);
+    Some(entries.filter_map(|entry| der::integer(der::field(entry.content, 0)?)).collect())
 }
 
 /// What a status says of an account (MS-ERREF 2.3.1); `None` where it adds nothing.
@@ -248,6 +283,30 @@ pub mod tests {
         assert!(told.contains("it adds: the account is disabled"), "{told}");
         let told = explained(Speaker::Kdc, 24, Some(&extended(0xC123_4567)));
         assert!(!told.contains("adds"), "{told}");
+    }
+
+    #[test]
+    fn a_host_that_cannot_open_a_ticket_says_so_in_two_ways() {
+        assert_eq!(explained(Speaker::Host, 31, None), explained(Speaker::Host, 41, None));
+        assert!(explained(Speaker::Kdc, 31, None).contains("KRB_AP_ERR_BAD_INTEGRITY 31"));
+    }
+
+    #[test]
+    fn an_account_without_a_long_key_is_known_before_a_wrong_one_is_tried() {
+        let lacks = |types: &[u8]| {
+            let entries: Vec<Vec<u8>> =
+                types.iter().map(|it| der::wrap(0x30, &[&der::wrap(0xA0, &[&integer(*it)])])).collect();
+            let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+            let info = der::wrap(0x30, &entries);
+            let padata = |kind: u8, value: &[u8]| {
+                der::wrap(0x30, &[&der::wrap(0xA1, &[&integer(kind)]), &der::wrap(0xA2, &[&der::wrap(0x04, &[value])])])
+            };
+            let data = der::wrap(0x30, &[&padata(2, b""), &padata(19, &info)]);
+            KrbError::parse(&message(25, "20261121124956Z", Some(&data))).unwrap().lacks_key().map(|error| error.code)
+        };
+        assert_eq!(lacks(&[17, 18]), None);
+        assert_eq!(lacks(&[17, 23]), Some(14));
+        assert_eq!(KrbError::parse(&message(25, "20261121124956Z", None)).unwrap().lacks_key(), None);
     }
 
     #[test]

@@ -55,6 +55,8 @@ struct Context {
 #[derive(Default)]
 struct Conversation {
     refusal: Option<KrbError>,
+    /// Whether to go on would only cost a try.
+    hopeless: bool,
     silence: Option<String>,
     ahead_seconds: Option<i64>,
     preferred: Option<Kdc>,
@@ -265,10 +267,17 @@ async fn advance(mut context: Box<Context>, token: Vec<u8>, directory: Directory
         let mut conversation = Conversation::default();
         let ask = |message: &[u8]| {
             let answer = runtime.block_on(directory.ask(message, &mut conversation.preferred));
-            answer.inspect(|answer| conversation.note(answer)).map_err(|why| {
-                conversation.silence = Some(why.clone());
-                sspi::Error::new(ErrorKind::NoAuthenticatingAuthority, why)
-            })
+            let failed = |why: &str| sspi::Error::new(ErrorKind::NoAuthenticatingAuthority, why);
+            match answer {
+                Ok(answer) => {
+                    conversation.note(&answer);
+                    if conversation.hopeless { Err(failed("the account has no key to try")) } else { Ok(answer) }
+                }
+                Err(why) => {
+                    conversation.silence = Some(why.clone());
+                    Err(failed(&why))
+                }
+            }
         };
         let made = context.step(token, ask);
         (context, made, conversation)
@@ -282,7 +291,14 @@ impl Conversation {
     fn note(&mut self, answer: &[u8]) {
         let Some(error) = answer.get(4..).and_then(KrbError::parse) else { return };
         self.ahead_seconds = error.ahead_seconds(SystemTime::now()).or(self.ahead_seconds);
-        self.refusal = Some(error).filter(|error| error.code != PREAUTH_REQUIRED).or(self.refusal.take());
+        match error.lacks_key() {
+            Some(lack) => {
+                self.refusal = Some(lack);
+                self.hopeless = true;
+            }
+            None if error.code == PREAUTH_REQUIRED => {}
+            None => self.refusal = Some(error),
+        }
     }
 
     /// Why there is no ticket.

@@ -11,6 +11,7 @@ mod init;
 mod interrupt;
 mod inventory;
 mod lab;
+mod lab_door;
 mod lab_engine;
 mod lab_farm;
 mod machine_keys;
@@ -27,6 +28,7 @@ mod typed;
 mod ui;
 mod validate;
 mod ways;
+mod winrm_way;
 
 use clap::{Parser, Subcommand};
 

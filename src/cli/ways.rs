@@ -4,16 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::target::Right;
-use super::{Failure, typed};
+use super::{Failure, typed, winrm_way};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
-use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via};
+use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via, WinrmAuth};
 use crate::sql::{self, Trust};
 use crate::transport::ssh::Jump;
 use crate::value::SecretRef;
 
 /// WinRM's port without TLS.
 const WINRM_PORT: u16 = 5985;
+
+/// WinRM's port with TLS.
+const WINRM_HTTPS_PORT: u16 = 5986;
 
 /// SSH's port.
 const SSH_PORT: u16 = 22;
@@ -39,6 +42,17 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
         Via::Tds => None,
         Via::Local => Some(Reach { place: at(0), user: String::new(), password: none, over: Over::Local }),
         Via::Winrm => {
+            let over = Over::WinRm(winrm_way::over(right, host)?);
+            let place = at(if connection.winrm.https { WINRM_HTTPS_PORT } else { WINRM_PORT });
+            if connection.winrm.auth == WinrmAuth::Kerberos && connection.password.is_none() {
+                // Keytabs and tickets know whose they are.
+                let user = connection.user.clone().unwrap_or_default();
+                return Ok(Some(Reach { place, user, password: none, over }));
+            }
+            if !connection.winrm.takes_password() {
+                let user = connection.user.clone().unwrap_or_else(|| winrm_way::holder(host));
+                return Ok(Some(Reach { place, user, password: none, over }));
+            }
             let hint = "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }";
             let typed = |user: &String| Ok(typed::password(user)?.map(|password| (user.clone(), password)));
             let found = match (found, &connection.user) {
@@ -46,7 +60,7 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
                 (found, _) => found,
             };
             let (user, password) = found.ok_or_else(|| nobody(hint))?;
-            Some(Reach { place: at(WINRM_PORT), user, password, over: Over::WinRm })
+            Some(Reach { place, user, password, over })
         }
         Via::Ssh => {
             let hint = "in the inventory: connection: { via: ssh, user: 'CORP\\deploy', key_file: ~/.ssh/id_ed25519 }";

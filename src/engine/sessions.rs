@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::two_doors::{Reading, Writing};
 use super::{Door, DoorError};
 use crate::hostcall::Nonce;
+use crate::http::{self, Identity, Proxy, Tls};
 use crate::session::{Input, ReadSession, SessionError, Settings, WriteSession};
 use crate::sql::{SqlError, TdsTarget, Trust};
 use crate::transport::ssh::{self, Jump, Kept, Ssh};
-use crate::transport::winrm::{Account, Target, WinRm};
+use crate::transport::winrm::kerberos::Proof;
+use crate::transport::winrm::{Account, Auth, Target, WinRm};
 use crate::transport::{Local, Transport};
 use crate::value::{SecretRef, SecretValue};
 
@@ -48,11 +50,47 @@ pub struct Reach {
 #[derive(Clone)]
 pub enum Over {
     /// WinRM.
-    WinRm,
+    WinRm(WinrmReach),
     /// SSH.
     Ssh(SshReach),
     /// It is the machine that farmhand runs on; place and account mean nothing.
     Local,
+}
+
+/// What WinRM needs besides an account; bare HTTP and NTLM unless it is told otherwise.
+#[derive(Clone, Default)]
+pub struct WinrmReach {
+    /// By which way the account logs in.
+    pub auth: Auth,
+    /// How the connection is secured, over HTTPS.
+    pub tls: Option<WinrmTls>,
+    /// The proxy that it goes by.
+    pub proxy: Option<ProxyReach>,
+}
+
+/// How WinRM over HTTPS is secured.
+#[derive(Clone)]
+pub struct WinrmTls {
+    /// The name that the host's certificate must be for.
+    pub name: String,
+    /// Which certificates are trusted.
+    pub trust: http::Trust,
+    /// Finds the certificate that logs in when a connection is opened.
+    pub certificate: Option<FindIdentity>,
+}
+
+/// Finds a certificate and its key; the error says why there is none.
+pub type FindIdentity = Arc<dyn Fn() -> Result<Identity, String> + Send + Sync>;
+
+/// An HTTP proxy, and who logs in there.
+#[derive(Clone)]
+pub struct ProxyReach {
+    /// A DNS name or an IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Who logs in, and what finds the password.
+    pub login: Option<(String, Password)>,
 }
 
 /// What SSH needs besides an account.
@@ -150,13 +188,7 @@ impl Inner {
                 let target = ssh_target(host, reach, over, &self.kept).await?;
                 Ok(Transport::Ssh(Box::new(Ssh::new(target))))
             }
-            Over::WinRm => {
-                let (address, port) = reach.place.find().await?;
-                let password = (reach.password)().map_err(DoorError::Unreachable)?;
-                let account = Arc::new(Account::new(&reach.user, password));
-                let target = Target::new(host, &address, port, account);
-                Ok(Transport::WinRm(Box::new(WinRm::new(target))))
-            }
+            Over::WinRm(over) => Ok(Transport::WinRm(Box::new(WinRm::new(winrm_target(host, reach, over).await?)))),
         }
     }
 
@@ -183,6 +215,31 @@ impl Place {
             }
         }
     }
+}
+
+async fn winrm_target(host: &str, reach: &Reach, over: &WinrmReach) -> Result<Target, DoorError> {
+    let (address, port) = reach.place.find().await?;
+    let find = |password: &Password| password().map_err(DoorError::Unreachable);
+    let password = match &over.auth {
+        Auth::Certificate => SecretValue::new(String::new()),
+        Auth::Kerberos(kerberos) if kerberos.proof != Proof::Password => SecretValue::new(String::new()),
+        Auth::Ntlm | Auth::Negotiate | Auth::Basic | Auth::Kerberos(_) => find(&reach.password)?,
+    };
+    let mut target = Target::new(host, &address, port, Arc::new(Account::new(&reach.user, password)));
+    target.auth = over.auth.clone();
+    if let Some(tls) = &over.tls {
+        let identity = tls.certificate.as_ref().map(|find| find()).transpose();
+        let identity = identity.map_err(DoorError::Unreachable)?;
+        target.tls = Some(Tls { name: tls.name.clone(), trust: tls.trust.clone(), identity });
+    }
+    if let Some(proxy) = &over.proxy {
+        let login = match &proxy.login {
+            Some((user, password)) => Some((user.clone(), Arc::new(find(password)?))),
+            None => None,
+        };
+        target.proxy = Some(Proxy { host: proxy.host.clone(), port: proxy.port, login });
+    }
+    Ok(target)
 }
 
 async fn ssh_target(host: &str, reach: &Reach, over: &SshReach, kept: &Kept) -> Result<ssh::Target, DoorError> {

@@ -3,20 +3,23 @@
 //! The keys of a login advance with each message, so there is one request at a time, in order. Over bare HTTP nothing
 //! leaves in clear and nothing that comes in clear is taken for an answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, USER_AGENT, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::account::Account;
 use super::login::{Auth, Login, Wire};
 use super::seal;
-use crate::http::{Connection, HttpError};
+use crate::http::{Connection, Endpoint, HttpError, Proxy, Tls, host_and_port};
 use crate::transport::{Traffic, TransportError};
 
 /// How long a connection and each message of a login may take.
@@ -39,12 +42,38 @@ pub struct Target {
     pub account: Arc<Account>,
     /// By which way.
     pub auth: Auth,
+    /// How the connection is secured; `None` for bare HTTP, over which every message is sealed.
+    pub tls: Option<Tls>,
+    /// The proxy that it goes by.
+    pub proxy: Option<Proxy>,
 }
 
 impl Target {
     /// A host's WinRM over HTTP, with NTLM.
     pub fn new(name: &str, address: &str, port: u16, account: Arc<Account>) -> Target {
-        Target { name: name.to_owned(), address: address.to_owned(), port, account, auth: Auth::default() }
+        Target {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            port,
+            account,
+            auth: Auth::default(),
+            tls: None,
+            proxy: None,
+        }
+    }
+
+    /// The name that the host's services go by. A domain knows no addresses, so where there is one, the host's own name
+    /// is the better guess.
+    fn service_host(&self) -> &str {
+        if self.address.parse::<IpAddr>().is_ok() { &self.name } else { &self.address }
+    }
+
+    /// Who logs in, for messages.
+    fn who(&self) -> String {
+        match &self.auth {
+            Auth::Kerberos(kerberos) if self.account.name().is_empty() => kerberos.holder(),
+            _ => self.account.name(),
+        }
     }
 }
 
@@ -82,7 +111,8 @@ impl Channel {
 
     /// Where requests are addressed to.
     pub fn address(&self) -> String {
-        format!("http://{}:{}/wsman", self.target.address, self.target.port)
+        let scheme = if self.target.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/wsman", host_and_port(&self.target.address, self.target.port))
     }
 
     /// What has passed so far.
@@ -204,9 +234,14 @@ impl Channel {
     async fn log_in(&mut self) -> Result<Open, TransportError> {
         let host = self.target.name.clone();
         let unreachable = |error| TransportError::Unreachable { host: host.clone(), error };
-        let mut connection =
-            Connection::open(&self.target.address, self.target.port, LOGIN_PATIENCE).await.map_err(unreachable)?;
-        let login = Login::new(&self.target.auth, &self.target.account, &self.target.address, &Wire::Clear);
+        let Target { address, port, tls, proxy, .. } = &self.target;
+        let to = Endpoint { host: address, port: *port, tls: tls.as_ref(), proxy: proxy.as_ref() };
+        let mut connection = Connection::open(&to, LOGIN_PATIENCE).await.map_err(unreachable)?;
+        let wire = match tls {
+            Some(_) => Wire::Tls(connection.end_point().map(<[u8]>::to_vec)),
+            None => Wire::Clear,
+        };
+        let login = Login::new(&self.target.auth, &self.target.account, self.target.service_host(), &wire);
         let mut login = login.map_err(|why| self.refused(why))?;
         let mut token = login.first().await.map_err(|why| self.refused(why))?;
         for _ in 0..MAX_TOKENS {
@@ -276,7 +311,7 @@ impl Channel {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = hyper::Uri::from_static("/wsman");
-        let host = format!("{}:{}", self.target.address, self.target.port);
+        let host = host_and_port(&self.target.address, self.target.port);
         let length = request.body().len().to_string();
         let headers = [
             (HOST, Some(host.as_str())),
@@ -288,7 +323,8 @@ impl Channel {
         ];
         for (name, value) in headers {
             // A host name with characters that no header takes was refused when its address was looked up.
-            if let Some(value) = value.and_then(|value| value.parse().ok()) {
+            if let Some(mut value) = value.and_then(|value| value.parse::<HeaderValue>().ok()) {
+                value.set_sensitive(name == AUTHORIZATION);
                 request.headers_mut().insert(name, value);
             }
         }
@@ -296,7 +332,7 @@ impl Channel {
     }
 
     fn refused(&self, why: String) -> TransportError {
-        TransportError::Login { host: self.target.name.clone(), user: self.target.account.name(), why }
+        TransportError::Login { host: self.target.name.clone(), user: self.target.who(), why }
     }
 
     fn unreachable(&self, error: HttpError) -> TransportError {

@@ -25,6 +25,7 @@ pub use fault::Fault;
 pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
+pub use spnego::channel_bindings;
 
 use super::{Received, SendError, Traffic, TransportError};
 use channel::{Channel, Reply};

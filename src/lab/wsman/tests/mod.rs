@@ -1,5 +1,6 @@
 //! The client against the server, over a socket.
 
+mod https;
 mod proxy;
 mod wire;
 

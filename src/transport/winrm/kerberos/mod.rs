@@ -1,7 +1,10 @@
 //! Kerberos: tickets of a domain in place of a password on the wire, and a host that proves that it is the host.
 
+#[cfg(feature = "kinit")]
+mod cached;
 mod credentials;
 mod der;
+mod fetched;
 mod frames;
 mod kdc;
 mod keytab;

@@ -43,6 +43,17 @@ pub struct Name {
 }
 
 impl Kerberos {
+    /// Whether this farmhand was built to use the tickets of `kinit`.
+    pub const TAKES_TICKETS: bool = cfg!(feature = "kinit");
+
+    /// Who logs in where no account is named, for messages.
+    pub fn holder(&self) -> String {
+        match &self.proof {
+            Proof::Keytab(path) => format!("the account of {}", path.display()),
+            Proof::Password | Proof::TicketCache => "whoever the tickets are of".to_owned(),
+        }
+    }
+
     /// The service principal name of a host's WinRM.
     pub fn spn(&self, address: &str) -> String {
         match self.spn.as_deref() {

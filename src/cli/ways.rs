@@ -7,7 +7,7 @@ use super::target::Logins;
 use super::{Failure, typed, winrm_way};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
-use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via};
+use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via, WinrmAuth};
 use crate::sql::{self, Trust};
 use crate::transport::ssh::Jump;
 use crate::value::SecretRef;
@@ -44,6 +44,11 @@ fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
         Via::Winrm => {
             let over = Over::WinRm(winrm_way::over(right, host)?);
             let place = at(if connection.winrm.https { WINRM_HTTPS_PORT } else { WINRM_PORT });
+            if connection.winrm.auth == WinrmAuth::Kerberos && connection.password.is_none() {
+                // Keytabs and tickets know whose they are.
+                let user = connection.user.clone().unwrap_or_default();
+                return Ok(Some(Reach { place, user, password: none, over }));
+            }
             if !connection.winrm.takes_password() {
                 let user = connection.user.clone().unwrap_or_else(|| winrm_way::holder(host));
                 return Ok(Some(Reach { place, user, password: none, over }));

@@ -70,12 +70,9 @@ impl Rig {
         let password = || SecretValue::new(PASSWORD.to_owned());
         let account = Account { domain: "LAB".to_owned(), user: "operator".to_owned(), password: password() };
         let server = WsManServer::bind(Arc::new(host), Arc::new(Accounts(vec![account])), settings).await.unwrap();
-        let target = Target {
-            name: "web01".to_owned(),
-            address: server.address().ip().to_string(),
-            port: server.address().port(),
-            account: Arc::new(Login::new(r"LAB\operator", password())),
-        };
+        let account = Arc::new(Login::new(r"LAB\operator", password()));
+        let (ip, port) = (server.address().ip().to_string(), server.address().port());
+        let target = Target::new("web01", &ip, port, account);
         let transport = Transport::WinRm(Box::new(WinRm::new(target)));
         let settings = session::Settings::new(Nonce("5a".repeat(32)));
         Rig { _server: server, _folder: folder, session: WriteSession::open(transport, settings).await.unwrap() }
@@ -111,6 +108,7 @@ impl Rig {
             files: Some(files.iter().map(tree).collect()),
             from: from.iter().map(|&folder| folder.to_owned()).collect(),
             except: Vec::new(),
+            pull: None,
         };
         let lacking = self.lacking(&put).await;
         let (mut batch, mut room) = (Vec::new(), BATCH_BYTES);

@@ -224,7 +224,7 @@ fn sessions(right: &Right, lab: Option<&LabFarm>, macs: &Macs) -> Result<Arc<Ses
         None => right
             .hosts()
             .iter()
-            .map(|host| Ok((host.name.clone(), ways(right, host)?)))
+            .map(|host| Ok((host.name.clone(), ways(&right.logins(), host)?)))
             .collect::<Result<_, Failure>>()?,
     };
     Ok(Arc::new(Sessions::new(ways, macs.nonce.clone(), resolve(&right.stores))))

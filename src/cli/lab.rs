@@ -155,7 +155,8 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
         for (index, (name, host)) in (0..).zip(farm.lab().hosts()) {
             let listen = ports.winrm.at(index)?;
             let server = farm.serve(host.clone(), name, listen).await.map_err(|error| taken(error, name, listen))?;
-            let mut way = format!("address: 127.0.0.1, connection: {{ port: {} }}", server.address().port());
+            let door = farm.winrm_door(name).keys(farm.lab()).map_err(|error| taken(error, name, listen))?;
+            let mut way = format!("address: 127.0.0.1, connection: {{ port: {}{door} }}", server.address().port());
             let listen = ports.http.at(index)?;
             let front = Front::new(Arc::clone(host));
             let address = front.serve_at(listen).await.map_err(|error| taken(error, name, listen))?;

@@ -9,13 +9,14 @@ use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
 use super::Failure;
+use super::lab_door::{LabDoors, WinrmDoor};
 use super::lab_engine::LabEngine;
 use crate::engine::{Dialling, Over, Password, Place, Reach, SqlWay, TdsReach, Ways};
-use crate::inventory::{Host, SqlConnection, SqlVia, Via};
+use crate::inventory::{Host, SqlConnection, SqlVia};
 use crate::lab::pwsh::Pwsh;
-use crate::lab::sql::tds::{Encryption, TdsServer};
+use crate::lab::sql::tds::{Encryption, Issued, TdsServer};
 use crate::lab::sql::{Edition, SqlSpec};
-use crate::lab::wsman::{Account, Accounts, Settings, WsManServer};
+use crate::lab::wsman::{Account, Accounts, AlsoIn, Settings, WsManServer};
 use crate::lab::{HostSpec, Lab, LabHost};
 use crate::secret::Stores;
 use crate::sql::Trust;
@@ -63,7 +64,7 @@ pub struct LabFarm {
     servers: Arc<Mutex<Servers>>,
     sql_servers: Arc<Mutex<SqlServers>>,
     /// Which doors the inventory gives the hosts.
-    doors: BTreeMap<String, (Via, SqlVia, String)>,
+    doors: BTreeMap<String, LabDoors>,
 }
 
 impl LabFarm {
@@ -72,8 +73,7 @@ impl LabFarm {
         let specs: Vec<HostSpec> = hosts.iter().map(|host| spec(host)).collect();
         let stores = Arc::new(Stores::lab(folder));
         let pwsh = engine.pwsh()?;
-        let doors = |host: &Arc<Host>| (host.connection.via, host.sql.via, host.sql.instance.clone());
-        let doors = hosts.iter().map(|host| (host.name.clone(), doors(host))).collect();
+        let doors = hosts.iter().map(|host| (host.name.clone(), LabDoors::of(host))).collect();
         let lab = Arc::new(Lab::open(folder, &specs));
         Ok(LabFarm { lab, stores, pwsh, servers: Arc::default(), sql_servers: Arc::default(), doors })
     }
@@ -85,7 +85,13 @@ impl LabFarm {
 
     /// Starts the server of one host where it is told to listen.
     pub async fn serve(&self, host: Arc<LabHost>, name: &str, listen: SocketAddr) -> std::io::Result<WsManServer> {
-        serve(host, name, &self.stores, self.pwsh.as_deref(), listen).await
+        let door = self.winrm_door(name);
+        serve(host, name, &self.stores, self.pwsh.as_deref(), door.server(&self.lab, name)?, listen).await
+    }
+
+    /// How a host's WinRM is reached.
+    pub fn winrm_door(&self, name: &str) -> WinrmDoor {
+        self.doors.get(name).map(|doors| doors.winrm).unwrap_or_default()
     }
 
     /// Starts the TDS server of one host where it is told to listen; `None` where the host has no SQL Server.
@@ -103,27 +109,29 @@ impl LabFarm {
     /// How each host is reached: its server starts when it is first dialled.
     pub fn ways(&self) -> Result<BTreeMap<String, Ways>, Failure> {
         let ways = |name: &str| {
-            let standard = (Via::default(), SqlVia::default(), String::new());
-            let (via, sql, instance) = self.doors.get(name).cloned().unwrap_or(standard);
+            let LabDoors { via, sql, instance, .. } = self.doors.get(name).cloned().unwrap_or_default();
             let sql = match sql {
                 SqlVia::Host => SqlWay::Machine(instance),
                 SqlVia::Tds => SqlWay::Tds(self.sql_reach(name)?),
             };
-            Ok((name.to_owned(), Ways { machine: via.is_to_machine().then(|| self.reach(name)), sql }))
+            let machine = if via.is_to_machine() { Some(self.reach(name)?) } else { None };
+            Ok((name.to_owned(), Ways { machine, sql }))
         };
         self.lab.hosts().map(|(name, _)| ways(name)).collect()
     }
 
-    fn reach(&self, name: &str) -> Reach {
+    fn reach(&self, name: &str) -> Result<Reach, Failure> {
+        let door = self.winrm_door(name);
         let (lab, servers, stores) = (Arc::clone(&self.lab), Arc::clone(&self.servers), Arc::clone(&self.stores));
         let (host, pwsh) = (name.to_owned(), self.pwsh.clone());
         let dial = move || -> Dialling {
             let (lab, servers, stores, pwsh, host) =
                 (Arc::clone(&lab), Arc::clone(&servers), Arc::clone(&stores), pwsh.clone(), host.clone());
-            Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), &host).await })
+            Box::pin(async move { dial(&lab, &servers, &stores, pwsh.as_deref(), door, &host).await })
         };
         let user = format!("{}\\{}", USER.0, USER.1);
-        Reach { place: Place::Dialled(Arc::new(dial)), user, password: self.password(), over: Over::WinRm }
+        let over = Over::WinRm(door.client(&self.lab).map_err(Failure::work)?);
+        Ok(Reach { place: Place::Dialled(Arc::new(dial)), user, password: self.password(), over })
     }
 
     fn sql_reach(&self, name: &str) -> Result<TdsReach, Failure> {
@@ -157,6 +165,7 @@ async fn dial(
     servers: &Mutex<Servers>,
     stores: &Stores,
     pwsh: Option<&Pwsh>,
+    door: WinrmDoor,
     name: &str,
 ) -> Result<SocketAddr, String> {
     let mut servers = servers.lock().await;
@@ -168,8 +177,10 @@ async fn dial(
         servers.retain(|_, known| !known.is_over());
     }
     let host = lab.host(name).ok_or_else(|| format!("the lab has no host {name}"))?;
-    let server = serve(host.clone(), name, stores, pwsh, SocketAddr::from(([127, 0, 0, 1], 0)));
-    let server = server.await.map_err(|error| format!("the lab cannot listen for {name}: {error}"))?;
+    let failed = |error| format!("the lab cannot listen for {name}: {error}");
+    let door = door.server(lab, name).map_err(failed)?;
+    let server = serve(host.clone(), name, stores, pwsh, door, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let server = server.await.map_err(failed)?;
     let address = server.address();
     servers.insert(name.to_owned(), Dialled { server, commands: 0 });
     Ok(address)
@@ -181,6 +192,7 @@ async fn serve(
     name: &str,
     stores: &Stores,
     pwsh: Option<&Pwsh>,
+    (https, also): (Option<Issued>, AlsoIn),
     listen: SocketAddr,
 ) -> std::io::Result<WsManServer> {
     let account = |domain: &str| -> std::io::Result<Account> {
@@ -188,7 +200,7 @@ async fn serve(
         Ok(Account { domain: domain.to_owned(), user: USER.1.to_owned(), password })
     };
     let powershell = pwsh.map(|pwsh| pwsh.powershell(&host));
-    let settings = Settings { listen, powershell, ..Settings::new(&name.to_uppercase()) };
+    let settings = Settings { listen, powershell, https, also, ..Settings::new(&name.to_uppercase()) };
     WsManServer::bind(host, Arc::new(Accounts(vec![account(USER.0)?, account("")?])), settings).await
 }
 

@@ -3,7 +3,9 @@
 mod agent;
 mod apply;
 mod audit;
+mod bootstrap;
 mod completions;
+mod doctor;
 mod explain;
 mod failure;
 mod farm;
@@ -11,6 +13,7 @@ mod init;
 mod interrupt;
 mod inventory;
 mod lab;
+mod lab_door;
 mod lab_engine;
 mod lab_farm;
 mod machine_keys;
@@ -27,6 +30,7 @@ mod typed;
 mod ui;
 mod validate;
 mod ways;
+mod winrm_way;
 
 use clap::{Parser, Subcommand};
 
@@ -84,6 +88,8 @@ enum Command {
     Schema(schema::Args),
     Agent(agent::Args),
     Explain(explain::Args),
+    Doctor(doctor::Args),
+    Bootstrap(bootstrap::Args),
     Inventory(inventory::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -128,6 +134,8 @@ pub fn main() -> u8 {
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Doctor(args) => doctor::run(ui, against, &args),
+        Command::Bootstrap(args) => bootstrap::run(ui, &args),
         Command::Inventory(args) => inventory::run(ui, &args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args),

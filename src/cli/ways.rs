@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::target::Right;
-use super::{Failure, typed};
+use super::target::Logins;
+use super::{Failure, typed, winrm_way};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
 use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via};
@@ -15,11 +15,14 @@ use crate::value::SecretRef;
 /// WinRM's port without TLS.
 const WINRM_PORT: u16 = 5985;
 
+/// WinRM's port with TLS.
+const WINRM_HTTPS_PORT: u16 = 5986;
+
 /// SSH's port.
 const SSH_PORT: u16 = 22;
 
 /// The ways to a host that the inventory tells of.
-pub fn ways(right: &Right, host: &Host) -> Result<Ways, Failure> {
+pub fn ways(right: &Logins, host: &Host) -> Result<Ways, Failure> {
     let machine = machine(right, host)?;
     let sql = match host.sql.via {
         SqlVia::Host => SqlWay::Machine(host.sql.instance.clone()),
@@ -29,7 +32,7 @@ pub fn ways(right: &Right, host: &Host) -> Result<Ways, Failure> {
 }
 
 /// The way to a host's machine; `None` where it has no door but SQL Server's.
-fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
+fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
     let connection = &host.connection;
     let nobody = |hint: &str| Failure::input(format!("nothing says who logs in to {}", host.name)).hint(hint);
     let at = |port: u16| Place::At(host.address.clone(), connection.port.unwrap_or(port));
@@ -39,6 +42,12 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
         Via::Tds => None,
         Via::Local => Some(Reach { place: at(0), user: String::new(), password: none, over: Over::Local }),
         Via::Winrm => {
+            let over = Over::WinRm(winrm_way::over(right, host)?);
+            let place = at(if connection.winrm.https { WINRM_HTTPS_PORT } else { WINRM_PORT });
+            if !connection.winrm.takes_password() {
+                let user = connection.user.clone().unwrap_or_else(|| winrm_way::holder(host));
+                return Ok(Some(Reach { place, user, password: none, over }));
+            }
             let hint = "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }";
             let typed = |user: &String| Ok(typed::password(user)?.map(|password| (user.clone(), password)));
             let found = match (found, &connection.user) {
@@ -46,7 +55,7 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
                 (found, _) => found,
             };
             let (user, password) = found.ok_or_else(|| nobody(hint))?;
-            Some(Reach { place: at(WINRM_PORT), user, password, over: Over::WinRm })
+            Some(Reach { place, user, password, over })
         }
         Via::Ssh => {
             let hint = "in the inventory: connection: { via: ssh, user: 'CORP\\deploy', key_file: ~/.ssh/id_ed25519 }";
@@ -59,7 +68,7 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
 }
 
 /// What SSH needs besides an account. A key that is not there is a mistake in the inventory.
-fn ssh(right: &Right, host: &Host, user: &str, password: bool) -> Result<SshReach, Failure> {
+fn ssh(right: &Logins, host: &Host, user: &str, password: bool) -> Result<SshReach, Failure> {
     let SshConnection { key_file, passphrase, known_hosts, proxy_jump, agent } = &host.connection.ssh;
     if let Some((path, span)) = key_file
         && let Err(error) = std::fs::File::open(path)
@@ -89,7 +98,7 @@ fn ssh(right: &Right, host: &Host, user: &str, password: bool) -> Result<SshReac
 }
 
 /// The way to a host's SQL Server.
-fn tds(right: &Right, host: &Host) -> Result<TdsReach, Failure> {
+fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
     let sql = &host.sql;
     let (user, password) = login(right, sql.user.as_ref(), sql.password.as_ref()).ok_or_else(|| {
         let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
@@ -104,7 +113,7 @@ fn tds(right: &Right, host: &Host) -> Result<TdsReach, Failure> {
 }
 
 /// Who logs in, and what finds the password.
-fn login(right: &Right, user: Option<&String>, password: Option<&(SecretRef, Span)>) -> Option<(String, Password)> {
+fn login(right: &Logins, user: Option<&String>, password: Option<&(SecretRef, Span)>) -> Option<(String, Password)> {
     let (stores, reference) = (Arc::clone(&right.stores), password?.0.clone());
     Some((user?.clone(), Arc::new(move || stores.value(&reference).map_err(|error| error.to_string()))))
 }

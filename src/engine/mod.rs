@@ -30,6 +30,9 @@ pub use not_compared::{FarmKey, NotCompared, farm_keys};
 pub use observe::{Looked, Purpose, Survey, survey};
 pub use outcome::{Event, HostOutcome, Listener, Status};
 pub use recycles::RecycleNeeded;
-pub use sessions::{Dialling, Over, Password, Place, Reach, Resolve, Sessions, SqlWay, SshReach, TdsReach, Ways};
+pub use sessions::{
+    Dialling, FindIdentity, Over, Password, Place, ProxyReach, Reach, Resolve, Sessions, SqlWay, SshReach, TdsReach,
+    Ways, WinrmReach, WinrmTls,
+};
 pub use stop::Stop;
 pub use work::{HostWork, PlayWork, StepWork, Work};

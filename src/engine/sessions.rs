@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::two_doors::{Reading, Writing};
 use super::{Door, DoorError};
 use crate::hostcall::Nonce;
+use crate::http::{self, Identity, Proxy, Tls};
 use crate::session::{Input, ReadSession, SessionError, Settings, WriteSession};
-use crate::sql::{SqlError, TdsTarget, Trust};
+use crate::sql::{Patience, SqlError, TdsReader, TdsTarget, Trust};
 use crate::transport::ssh::{self, Jump, Kept, Ssh};
-use crate::transport::winrm::{Account, Target, WinRm};
+use crate::transport::winrm::{Account, Auth, Target, WinRm};
 use crate::transport::{Local, Transport};
 use crate::value::{SecretRef, SecretValue};
 
@@ -48,11 +49,47 @@ pub struct Reach {
 #[derive(Clone)]
 pub enum Over {
     /// WinRM.
-    WinRm,
+    WinRm(WinrmReach),
     /// SSH.
     Ssh(SshReach),
     /// It is the machine that farmhand runs on; place and account mean nothing.
     Local,
+}
+
+/// What WinRM needs besides an account; bare HTTP and NTLM unless it is told otherwise.
+#[derive(Clone, Default)]
+pub struct WinrmReach {
+    /// By which way the account logs in.
+    pub auth: Auth,
+    /// How the connection is secured, over HTTPS.
+    pub tls: Option<WinrmTls>,
+    /// The proxy that it goes by.
+    pub proxy: Option<ProxyReach>,
+}
+
+/// How WinRM over HTTPS is secured.
+#[derive(Clone)]
+pub struct WinrmTls {
+    /// The name that the host's certificate must be for.
+    pub name: String,
+    /// Which certificates are trusted.
+    pub trust: http::Trust,
+    /// Finds the certificate that logs in when a connection is opened.
+    pub certificate: Option<FindIdentity>,
+}
+
+/// Finds a certificate and its key; the error says why there is none.
+pub type FindIdentity = Arc<dyn Fn() -> Result<Identity, String> + Send + Sync>;
+
+/// An HTTP proxy, and who logs in there.
+#[derive(Clone)]
+pub struct ProxyReach {
+    /// A DNS name or an IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Who logs in, and what finds the password.
+    pub login: Option<(String, Password)>,
 }
 
 /// What SSH needs besides an account.
@@ -126,7 +163,36 @@ impl Sessions {
         Sessions(Arc::new(Inner { hosts, nonce, resolve, hints: Mutex::default(), kept: Kept::default() }))
     }
 
-    fn ways(&self, host: &str) -> Result<Ways, DoorError> {
+    /// The way to a host's machine, on which nothing has been sent; `None` for one that is reached for its SQL Server alone.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says how to reach it, or a password is not to be had.
+    pub async fn transport(&self, host: &str) -> Result<Option<Transport>, DoorError> {
+        match &self.ways(host)?.machine {
+            Some(reach) => self.0.transport(host, reach).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A session with a host's SQL Server itself; `None` for one whose machine runs T-SQL. It connects when it is asked.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says how to reach it.
+    pub async fn tds(&self, host: &str) -> Result<Option<TdsReader>, DoorError> {
+        match &self.ways(host)?.sql {
+            SqlWay::Tds(reach) => Ok(Some(TdsReader::new(tds_target(host, reach).await?, Patience::default()))),
+            SqlWay::Machine(_) => Ok(None),
+        }
+    }
+
+    /// The ways to a host.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says how to reach it.
+    pub fn ways(&self, host: &str) -> Result<Ways, DoorError> {
         let ways = self.0.hosts.get(host).cloned();
         ways.ok_or_else(|| DoorError::Unreachable(format!("nothing says how to reach {host}")))
     }
@@ -150,13 +216,7 @@ impl Inner {
                 let target = ssh_target(host, reach, over, &self.kept).await?;
                 Ok(Transport::Ssh(Box::new(Ssh::new(target))))
             }
-            Over::WinRm => {
-                let (address, port) = reach.place.find().await?;
-                let password = (reach.password)().map_err(DoorError::Unreachable)?;
-                let account = Arc::new(Account::new(&reach.user, password));
-                let target = Target { name: host.to_owned(), address, port, account };
-                Ok(Transport::WinRm(Box::new(WinRm::new(target))))
-            }
+            Over::WinRm(over) => Ok(Transport::WinRm(Box::new(WinRm::new(winrm_target(host, reach, over).await?)))),
         }
     }
 
@@ -174,7 +234,12 @@ impl Inner {
 }
 
 impl Place {
-    async fn find(&self) -> Result<(String, u16), DoorError> {
+    /// The name or address, and the port.
+    ///
+    /// # Errors
+    ///
+    /// It is not to be found out.
+    pub async fn find(&self) -> Result<(String, u16), DoorError> {
         match self {
             Place::At(address, port) => Ok((address.clone(), *port)),
             Place::Dialled(dial) => {
@@ -183,6 +248,30 @@ impl Place {
             }
         }
     }
+}
+
+async fn winrm_target(host: &str, reach: &Reach, over: &WinrmReach) -> Result<Target, DoorError> {
+    let (address, port) = reach.place.find().await?;
+    let find = |password: &Password| password().map_err(DoorError::Unreachable);
+    let password = match over.auth {
+        Auth::Certificate => SecretValue::new(String::new()),
+        Auth::Ntlm | Auth::Negotiate | Auth::Basic => find(&reach.password)?,
+    };
+    let mut target = Target::new(host, &address, port, Arc::new(Account::new(&reach.user, password)));
+    target.auth = over.auth;
+    if let Some(tls) = &over.tls {
+        let identity = tls.certificate.as_ref().map(|find| find()).transpose();
+        let identity = identity.map_err(DoorError::Unreachable)?;
+        target.tls = Some(Tls { name: tls.name.clone(), trust: tls.trust.clone(), identity });
+    }
+    if let Some(proxy) = &over.proxy {
+        let login = match &proxy.login {
+            Some((user, password)) => Some((user.clone(), Arc::new(find(password)?))),
+            None => None,
+        };
+        target.proxy = Some(Proxy { host: proxy.host.clone(), port: proxy.port, login });
+    }
+    Ok(target)
 }
 
 async fn ssh_target(host: &str, reach: &Reach, over: &SshReach, kept: &Kept) -> Result<ssh::Target, DoorError> {

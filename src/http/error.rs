@@ -39,6 +39,30 @@ pub enum HttpError {
         /// Whether any byte of the request had left.
         sent: bool,
     },
+    /// TLS could not be agreed on.
+    #[error("{address} does not shake hands: {why}")]
+    Handshake {
+        /// Host and port.
+        address: String,
+        /// What TLS said.
+        why: String,
+    },
+    /// The certificate is not trusted. Nothing was sent.
+    #[error("{address} is not trusted: {why}")]
+    Untrusted {
+        /// Host and port.
+        address: String,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// The proxy lets nothing through.
+    #[error("the proxy {proxy} is no way: {why}")]
+    Proxy {
+        /// Its host and port.
+        proxy: String,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The reply is larger than any this program asks for.
     #[error("{address} answered with more than {limit_bytes} bytes")]
     TooLarge {
@@ -53,7 +77,11 @@ impl HttpError {
     /// Whether any byte of the request may have reached the other side.
     pub fn was_sent(&self) -> bool {
         match self {
-            HttpError::Name { .. } | HttpError::Refused { .. } => false,
+            HttpError::Name { .. }
+            | HttpError::Refused { .. }
+            | HttpError::Handshake { .. }
+            | HttpError::Untrusted { .. }
+            | HttpError::Proxy { .. } => false,
             HttpError::TimedOut { sent, .. } | HttpError::Lost { sent, .. } => *sent,
             HttpError::TooLarge { .. } => true,
         }

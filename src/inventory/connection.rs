@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::ssh::{self, SshConnection};
+use super::winrm::{self, WinrmConnection};
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::{Scope, is_template};
 use crate::value::SecretRef;
@@ -21,21 +22,26 @@ pub struct Connection {
     pub port: Option<u16>,
     /// What else SSH needs.
     pub ssh: SshConnection,
+    /// What else WinRM needs.
+    pub winrm: WinrmConnection,
 }
 
 impl Connection {
     /// The secrets that log in, each with where it is written.
     pub fn secrets(&self) -> impl Iterator<Item = &(SecretRef, Span)> {
-        let password = self.password.as_ref().filter(|_| self.via != Via::Local);
-        let passphrase = self.ssh.passphrase.as_ref().filter(|_| self.via == Via::Ssh);
-        password.into_iter().chain(passphrase)
+        let password = self.password.as_ref().filter(|_| match self.via {
+            Via::Local => false,
+            Via::Winrm => self.winrm.takes_password(),
+            Via::Ssh | Via::Tds => true,
+        });
+        password.into_iter().chain(&self.ssh.passphrase).chain(self.winrm.secrets())
     }
 }
 
 /// The doors to a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Via {
-    /// WinRM over HTTP, sealed; port 5985.
+    /// WinRM: over HTTP, sealed, port 5985, or over HTTPS, port 5986.
     #[default]
     Winrm,
     /// SSH, port 22.
@@ -53,7 +59,7 @@ impl Via {
     }
 }
 
-/// The keys of a connection, besides those of SSH.
+/// The keys of a connection, besides those of one door alone.
 const KEYS: [&str; 5] = ["via", "user", "password", "port", "address"];
 
 /// What has no meaning on the machine that farmhand runs on.
@@ -62,7 +68,7 @@ const REMOTE_KEYS: [&str; 3] = ["user", "password", "port"];
 /// What the inventory says of one host's connection, from the weakest layer to the strongest.
 pub(super) fn check(node: &Node, diagnostics: &mut Vec<Diagnostic>) {
     if let Some(entries) = yaml::map(node, "`connection`", diagnostics) {
-        let keys = [KEYS.as_slice(), &ssh::KEYS].concat();
+        let keys = [KEYS.as_slice(), &ssh::KEYS, &winrm::KEYS].concat();
         yaml::reject_unknown_keys(entries, &keys, "`connection`", diagnostics);
     }
 }
@@ -87,6 +93,7 @@ pub(super) fn resolve(
     connection.password = last("password").and_then(|node| password(node, scope, sources, diagnostics));
     connection.port = last("port").and_then(|node| port(node, scope, diagnostics));
     connection.ssh = ssh::resolve(layers, via, scope, sources, diagnostics);
+    connection.winrm = winrm::resolve(layers, connection.via, scope, sources, diagnostics);
     let address = last("address").and_then(|node| text(node, "`address`", scope, diagnostics));
     (connection, address)
 }

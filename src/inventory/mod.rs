@@ -14,6 +14,8 @@ mod sql;
 mod ssh;
 mod tree;
 mod vars;
+mod web_proxy;
+mod winrm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +29,8 @@ pub use pattern::hosts_of;
 pub use sql::{SqlConnection, SqlVia};
 pub use ssh::{ProxyJump, SshConnection};
 pub use tree::{Branch, UNGROUPED};
+pub use web_proxy::WebProxy;
+pub use winrm::{WinrmAuth, WinrmConnection, is_pkcs12};
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::template::{Value, Variables};

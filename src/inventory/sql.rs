@@ -128,7 +128,12 @@ fn instance(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Op
 }
 
 /// The certificates of a file beside the inventory.
-fn ca(node: &Node, scope: &Scope, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Arc<[u8]>> {
+pub(super) fn ca(
+    node: &Node,
+    scope: &Scope,
+    sources: &Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Arc<[u8]>> {
     let written = text(node, "`ca`", scope, diagnostics)?;
     let inventory = sources.place(node.span).name;
     let path = Path::new(&inventory).parent().unwrap_or(Path::new("")).join(&written);

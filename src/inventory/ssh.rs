@@ -52,7 +52,9 @@ pub(super) fn resolve(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> SshConnection {
     let last = |key: &str| layers.iter().rev().find_map(|layer| layer.get(key)).filter(|node| !node.is_null());
-    if let (None, Some(node)) = (via, KEYS.iter().find_map(|key| last(key))) {
+    // A passphrase may open the key of a certificate as well.
+    let own = || KEYS.iter().filter(|key| **key != "passphrase");
+    if let (None, Some(node)) = (via, own().find_map(|key| last(key))) {
         let message = "this is said about SSH, and hosts are reached over WinRM unless it is told otherwise";
         diagnostics.push(Diagnostic::new(node.span, message).help("via: ssh"));
     }
@@ -62,13 +64,15 @@ pub(super) fn resolve(
         Some((beside(&sources.place(node.span).name, &written), node.span))
     };
     let (key_file, known_hosts) = (path("key_file"), path("known_hosts"));
-    if let (None, Some(node)) = (last("key_file"), last("passphrase")) {
+    if let (Some(Via::Ssh), None, Some(node)) = (via, last("key_file"), last("passphrase")) {
         let message = "a passphrase opens a key, and no key is named";
         diagnostics.push(Diagnostic::new(node.span, message).help("key_file: ~/.ssh/id_ed25519"));
     }
     SshConnection {
         key_file,
-        passphrase: last("passphrase").and_then(|node| secret(node, "passphrase", scope, sources, diagnostics)),
+        passphrase: last("passphrase")
+            .filter(|_| via == Some(Via::Ssh))
+            .and_then(|node| secret(node, "passphrase", scope, sources, diagnostics)),
         known_hosts: known_hosts.map(|(path, _)| path),
         proxy_jump: last("proxy_jump").and_then(|node| proxy_jump(node, scope, diagnostics)),
         agent: last("agent").and_then(|node| flag(node, scope, diagnostics)).unwrap_or(true),
@@ -76,7 +80,7 @@ pub(super) fn resolve(
 }
 
 /// A file as it is named in another: in the home folder, or from the other's folder on.
-fn beside(file: &str, written: &str) -> PathBuf {
+pub(super) fn beside(file: &str, written: &str) -> PathBuf {
     let home = written.strip_prefix("~/").or_else(|| written.strip_prefix("~\\"));
     match (home, std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),

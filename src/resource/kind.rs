@@ -84,6 +84,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn app(&self) -> Option<AppPath>;
     /// See [`Resource::package`].
     fn package(&self) -> Option<&str>;
+    /// See [`Resource::pull`].
+    fn pull(&self) -> Option<&str>;
     /// See [`Resource::folder_chars`].
     fn folder_chars(&self) -> usize;
     /// See [`Resource::overlays`].
@@ -162,6 +164,10 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn package(&self) -> Option<&str> {
         self.0.package()
+    }
+
+    fn pull(&self) -> Option<&str> {
+        self.0.pull()
     }
 
     fn folder_chars(&self) -> usize {

@@ -90,6 +90,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
         None
     }
 
+    /// Where hosts may fetch that package by themselves.
+    fn pull(&self) -> Option<&str> {
+        None
+    }
+
     /// How long the path of the folder on the host is at the most, into which its package goes.
     fn folder_chars(&self) -> usize {
         0

@@ -14,7 +14,9 @@ mod value;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::SqlError;
+pub use error::{SqlError, Step};
+
+pub use crate::http::Authorities as Trust;
 
 use crate::agent::framing::Resolver;
 use crate::hostcall::{Answer, Outcome, Read, Write};
@@ -43,16 +45,6 @@ pub struct TdsTarget {
     pub user: String,
     /// Finds the password when a connection is opened; the error says why there is none.
     pub password: Arc<dyn Fn() -> Result<SecretValue, String> + Send + Sync>,
-}
-
-/// Whose certificates are trusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Trust {
-    /// The authorities that this machine trusts.
-    #[default]
-    System,
-    /// These too: certificates as PEM.
-    Also(Vec<u8>),
 }
 
 /// How long things may take.

@@ -9,7 +9,7 @@ use super::winrm::Fault;
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The host was not reached.
-    #[error("cannot reach `{host}`: {error}; {advice}", advice = reach_advice(error))]
+    #[error("cannot reach `{host}`: {error}{advice}", advice = reach_advice(error))]
     Unreachable {
         /// The host.
         host: String,
@@ -88,8 +88,14 @@ impl TransportError {
 
 fn reach_advice(error: &HttpError) -> &'static str {
     match error {
-        HttpError::Name { .. } => "check the name and the DNS servers of this machine",
-        HttpError::Refused { .. } => "check the port, and that WinRM listens there (winrm quickconfig)",
-        _ => "check that the host is up and that no firewall stands between",
+        HttpError::Name { .. } => "; check the name and the DNS servers of this machine",
+        HttpError::Refused { .. } => "; check the port, and that WinRM listens there (winrm quickconfig)",
+        HttpError::Handshake { .. } => {
+            "; check that the port is that of an HTTPS listener (winrm enumerate winrm/config/listener) and that it takes \
+             TLS 1.2"
+        }
+        // They say themselves what to do.
+        HttpError::Untrusted { .. } | HttpError::Proxy { .. } => "",
+        _ => "; check that the host is up and that no firewall stands between",
     }
 }

@@ -37,6 +37,9 @@ const QUIET: &[&str] = &[
     "ansible_psrp_message_encryption",
     "ansible_psrp_read_timeout",
     "ansible_psrp_operation_timeout",
+    // Logins over HTTPS are always bound to it.
+    "ansible_winrm_send_cbt",
+    "ansible_psrp_negotiate_send_cbt",
 ];
 
 /// Ports of WinRM: without TLS, and with it.
@@ -131,16 +134,16 @@ pub(in crate::inventory) fn connection(
     } else {
         said(&["ansible_ssh_user", "ansible_user", "ansible_winrm_user", "ansible_psrp_user"])
     };
-    let scheme = said(&["ansible_winrm_scheme", "ansible_psrp_protocol"]).and_then(scalar_text);
-    let https = via == "winrm" && is_https(scheme.map(|scalar| &*scalar.text), port_text.as_deref());
+    let scheme = said(&["ansible_winrm_scheme", "ansible_psrp_protocol"]);
+    let https = via == "winrm" && is_https(scheme.and_then(scalar_text).map(|it| &*it.text), port_text.as_deref());
     if https {
-        let message = "Ansible means HTTPS here; farmhand speaks WinRM over HTTP, each message sealed, port 5985 unless \
-                       another than 5986 is given";
-        notes.push(Diagnostic::new(port.map_or(via_span, |node| node.span), message));
+        let span = scheme.or(port).map_or(via_span, |node| node.span);
+        entries.push(entry("scheme", word("https", span)));
     }
+    let mut add = |key: &str, node: Option<&Node>| entries.extend(node.map(|node| entry(key, node.clone())));
     if via != "local" {
         add("user", user);
-        add("port", port.filter(|_| !(https && port_text.as_deref() == Some("5986"))));
+        add("port", port);
         let secret = PASSWORDS[..8].iter().rev().find_map(|name| variables.node(name));
         add("password", said(&[OWN_PASSWORD]).or(secret));
     }
@@ -148,30 +151,72 @@ pub(in crate::inventory) fn connection(
     if via == "ssh" {
         add("key_file", key);
     }
-    if let Some(node) = said(&["ansible_winrm_transport", "ansible_psrp_auth"]) {
-        let ways = match &node.content {
-            Content::List(ways) => ways.iter().filter_map(scalar_text).map(|way| way.text.to_string()).collect(),
-            _ => scalar_text(node).map(|way| way.text.split(',').map(str::to_owned).collect()).unwrap_or_default(),
-        };
-        let ways: Vec<String> = ways;
-        if !ways.iter().any(|way| matches!(way.trim(), "ntlm" | "negotiate")) {
-            let message = format!("farmhand logs in to WinRM with NTLM, not with {}", ways.join(", "));
-            notes.push(Diagnostic::new(node.span, message));
+    let auth = said(&["ansible_winrm_transport", "ansible_psrp_auth"]).filter(|_| via == "winrm");
+    let auth = auth.and_then(|node| Some((login(node, https, notes)?, node.span)));
+    let certificate = said(&["ansible_winrm_cert_pem", "ansible_psrp_certificate_pem"]);
+    let key = said(&["ansible_winrm_cert_key_pem", "ansible_psrp_certificate_key_pem"]);
+    let authorities = said(&["ansible_winrm_ca_trust_path", "ansible_psrp_ca_cert"]);
+    let proxy = said(&["ansible_winrm_proxy", "ansible_psrp_proxy"]);
+    let called = said(&["ansible_winrm_kerberos_hostname_override", "ansible_psrp_negotiate_hostname_override"]);
+    let service = said(&["ansible_winrm_service", "ansible_psrp_negotiate_service"]);
+    if via == "winrm" {
+        if https {
+            add("ca", authorities);
         }
+        add("proxy", proxy);
+    }
+    match auth {
+        Some(("certificate", _)) => {
+            add("certificate", certificate);
+            add("certificate_key", key);
+        }
+        Some(("kerberos", _)) => {
+            let of = |node: Option<&Node>| node.and_then(scalar_text).map(|scalar| scalar.text.to_string());
+            let spn = of(called).map(|host| format!("{}/{host}", of(service).unwrap_or_else(|| "HTTP".to_owned())));
+            let spn = spn.map(|spn| word(&spn, called.map_or(host, |node| node.span)));
+            add("spn", spn.as_ref());
+        }
+        _ => {}
+    }
+    if let Some((auth, span)) = auth {
+        add("auth", Some(&word(auth, span)));
     }
     if let Some(node) = said(&["ansible_winrm_server_cert_validation", "ansible_psrp_cert_validation"])
         && scalar_text(node).is_some_and(|scalar| matches!(&*scalar.text, "ignore" | "false"))
     {
-        notes.push(Diagnostic::new(
-            node.span,
-            "farmhand always verifies certificates; what turns that off has no effect",
-        ));
+        let message = "farmhand always verifies certificates; what turns that off has no effect";
+        let help = "for a host whose certificate nobody vouches for, in farmhand's own inventory: connection: { \
+                    fingerprint: \"AB:CD:…\" }, the SHA-256 that the refusal shows";
+        notes.push(Diagnostic::new(node.span, message).help(help));
     }
     for (name, node) in variables.iter().filter(|(name, _)| name.starts_with("ansible_") && !seen.contains(name)) {
         let place = variables.place(name).unwrap_or(node.span);
         notes.push(Diagnostic::new(place, format!("`{name}` means nothing to farmhand and is left alone")));
     }
     Node { span: host, content: Content::Map(entries) }
+}
+
+/// farmhand's word for the first way to log in that it knows; of others it is noted what is done instead.
+fn login(node: &Node, https: bool, notes: &mut Vec<Diagnostic>) -> Option<&'static str> {
+    let ways: Vec<String> = match &node.content {
+        Content::List(ways) => ways.iter().filter_map(scalar_text).map(|way| way.text.to_string()).collect(),
+        _ => scalar_text(node).map(|way| way.text.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+    };
+    let known = ways.iter().find_map(|way| match way.trim() {
+        "ntlm" => Some("ntlm"),
+        "negotiate" => Some("negotiate"),
+        "kerberos" => Some("kerberos"),
+        "basic" | "ssl" if https => Some("basic"),
+        "certificate" if https => Some("certificate"),
+        _ => None,
+    });
+    if known.is_none() {
+        let over = if https { "HTTPS" } else { "HTTP" };
+        let ways = ways.iter().map(|way| way.trim()).collect::<Vec<_>>().join(", ");
+        let message = format!("farmhand logs in to WinRM over {over} with NTLM, not with {ways}");
+        notes.push(Diagnostic::new(node.span, message));
+    }
+    known
 }
 
 /// Whether Ansible would speak HTTPS: it does unless it is told otherwise.

@@ -9,8 +9,10 @@ use sspi::{
 };
 
 use super::accounts::{Account, Accounts};
-use crate::transport::winrm::ntlmssp;
+use super::binding::Hardening;
+use super::tls::Secured;
 use crate::transport::winrm::seal::Sealed;
+use crate::transport::winrm::{self, ntlmssp};
 
 const SIGNATURE_BYTES: usize = 16;
 
@@ -22,6 +24,17 @@ pub(super) enum Login {
     Ntlm(Box<Ntlm>),
     /// NTLM inside SPNEGO.
     Spnego(Box<Negotiate>),
+}
+
+/// Who is let in, and by which connection.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// Who may log in.
+    pub accounts: &'a Accounts,
+    /// What TLS has shown, where there is TLS.
+    pub secured: Option<&'a Secured>,
+    /// Whether a login must be bound to it.
+    pub hardening: Hardening,
 }
 
 /// What a token led to.
@@ -36,16 +49,16 @@ pub(super) enum Step {
 
 impl Login {
     /// Takes the client's next token. A first message starts over.
-    pub fn step(self, token: Vec<u8>, accounts: &Accounts) -> Step {
+    pub fn step(self, token: Vec<u8>, terms: &Terms<'_>) -> Step {
         let first = token.starts_with(b"NTLMSSP\0\x01\0\0\0");
         let stepped = match self {
             _ if first => challenge(Box::new(Ntlm::new()), token),
-            Login::Ntlm(ntlm) => prove(ntlm, token, accounts),
+            Login::Ntlm(ntlm) => prove(ntlm, token, terms),
             // An application tag: the first token of SPNEGO (RFC 4178 4.2.1).
             Login::Fresh | Login::Spnego(_) if token.first() == Some(&0x60) => {
-                spnego(accounts).and_then(|negotiate| negotiation(negotiate, token, accounts))
+                spnego(terms.accounts).and_then(|negotiate| negotiation(negotiate, token, terms))
             }
-            Login::Spnego(negotiate) => negotiation(negotiate, token, accounts),
+            Login::Spnego(negotiate) => negotiation(negotiate, token, terms),
             Login::Fresh => Err("the login does not begin at its beginning".to_owned()),
         };
         stepped.unwrap_or_else(Step::Denied)
@@ -53,15 +66,18 @@ impl Login {
 }
 
 fn challenge(mut ntlm: Box<Ntlm>, token: Vec<u8>) -> Result<Step, String> {
-    let (_, challenge) = accept(ntlm.as_mut(), token)?;
+    let (_, challenge) = accept(ntlm.as_mut(), token, None)?;
     Ok(Step::Challenge(challenge, Login::Ntlm(ntlm)))
 }
 
-fn prove(mut ntlm: Box<Ntlm>, token: Vec<u8>, accounts: &Accounts) -> Result<Step, String> {
-    let account = claimed(&token, accounts)?;
-    let user = display(account);
+fn prove(mut ntlm: Box<Ntlm>, token: Vec<u8>, terms: &Terms<'_>) -> Result<Step, String> {
+    let account = claimed(&token, terms.accounts)?;
+    if let Some(expected) = terms.hardening.expected(terms.secured, &token)? {
+        ntlm.set_channel_bindings(expected);
+    }
+    let user = account.name();
     let identity = identity(account)?;
-    let (status, _) = accept(ntlm.as_mut(), token)?;
+    let (status, _) = accept(ntlm.as_mut(), token, None)?;
     if status != SecurityStatus::CompleteNeeded {
         return Err(format!("the login stopped at {status:?}"));
     }
@@ -78,9 +94,11 @@ fn spnego(accounts: &Accounts) -> Result<Box<Negotiate>, String> {
     Negotiate::new_server(config, identities).map(Box::new).map_err(|error| error.to_string())
 }
 
-fn negotiation(mut negotiate: Box<Negotiate>, token: Vec<u8>, accounts: &Accounts) -> Result<Step, String> {
-    let proof = inner_authenticate(&token).map(|proof| claimed(proof, accounts).map(display)).transpose()?;
-    let (status, answer) = accept(negotiate.as_mut(), token)?;
+fn negotiation(mut negotiate: Box<Negotiate>, token: Vec<u8>, terms: &Terms<'_>) -> Result<Step, String> {
+    let authenticate = inner_authenticate(&token);
+    let proof = authenticate.map(|proof| claimed(proof, terms.accounts).map(Account::name)).transpose()?;
+    let expected = authenticate.map(|proof| terms.hardening.expected(terms.secured, proof)).transpose()?.flatten();
+    let (status, answer) = accept(negotiate.as_mut(), token, expected)?;
     if status != SecurityStatus::Ok {
         return Ok(Step::Challenge(answer, Login::Spnego(negotiate)));
     }
@@ -108,23 +126,20 @@ fn claimed<'a>(authenticate: &[u8], accounts: &'a Accounts) -> Result<&'a Accoun
     accounts.find(&domain, &user).ok_or_else(|| format!("there is no account `{domain}\\{user}`"))
 }
 
-fn display(account: &Account) -> String {
-    format!("{}\\{}", account.domain, account.user)
-}
-
 fn identity(account: &Account) -> Result<AuthIdentity, String> {
     let domain = Some(account.domain.as_str()).filter(|domain| !domain.is_empty());
     let username = Username::new(&account.user, domain).map_err(|error| error.to_string())?;
     Ok(AuthIdentity { username, password: account.password.expose().to_owned().into() })
 }
 
-fn accept<C>(context: &mut C, token: Vec<u8>) -> Result<(SecurityStatus, Vec<u8>), String>
+fn accept<C>(context: &mut C, token: Vec<u8>, bound_to: Option<&[u8]>) -> Result<(SecurityStatus, Vec<u8>), String>
 where
     C: Sspi + SspiImpl,
     C::CredentialsHandle: Default,
 {
     let mut credentials = C::CredentialsHandle::default();
-    let mut input = [SecurityBuffer::new(token, BufferType::Token)];
+    let mut input = vec![SecurityBuffer::new(token, BufferType::Token)];
+    input.extend(bound_to.map(|data| SecurityBuffer::new(winrm::channel_bindings(data), BufferType::ChannelBindings)));
     let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
     let builder = context
         .accept_security_context()
@@ -204,10 +219,15 @@ mod tests {
         ])
     }
 
+    fn terms(accounts: &Accounts) -> Terms<'_> {
+        Terms { accounts, secured: None, hardening: Hardening::default() }
+    }
+
     /// The proof of a client, and the login that waits for it.
     fn proof(user: &str, password: &str) -> (Vec<u8>, Login) {
-        let mut client = ClientLogin::new(&ClientAccount::new(user, SecretValue::new(password.to_owned())));
-        let Step::Challenge(challenge, login) = Login::Fresh.step(client.negotiate().unwrap(), &accounts()) else {
+        let mut client = ClientLogin::new(&ClientAccount::new(user, SecretValue::new(password.to_owned())), None);
+        let Step::Challenge(challenge, login) = Login::Fresh.step(client.negotiate().unwrap(), &terms(&accounts()))
+        else {
             panic!("no challenge");
         };
         (client.authenticate(challenge).unwrap(), login)
@@ -224,7 +244,9 @@ mod tests {
     fn the_right_password_passes_whatever_the_users_letter_case() {
         for user in ["LAB\\operator", "LAB\\OPERATOR"] {
             let (proof, login) = proof(user, "right");
-            let Step::Accepted(_, sealer) = login.step(proof, &accounts()) else { panic!("{user} was not accepted") };
+            let Step::Accepted(_, sealer) = login.step(proof, &terms(&accounts())) else {
+                panic!("{user} was not accepted")
+            };
             assert_eq!(sealer.user(), "LAB\\operator");
         }
     }
@@ -239,7 +261,7 @@ mod tests {
             ("operator", "right", "no account"),
         ] {
             let (proof, login) = proof(user, password);
-            check_denied(login.step(proof, &accounts()), why);
+            check_denied(login.step(proof, &terms(&accounts())), why);
         }
     }
 
@@ -251,10 +273,10 @@ mod tests {
         proof[at + 4] = 0;
         let Login::Ntlm(mut ntlm) = login else { panic!("not bare NTLM") };
         let copy = Login::Ntlm(ntlm.clone());
-        check_denied(copy.step(proof.clone(), &accounts()), "integrity code");
+        check_denied(copy.step(proof.clone(), &terms(&accounts())), "integrity code");
 
         // The library by itself takes it, with a wrong password: this is why the check is there.
-        accept(ntlm.as_mut(), proof).unwrap();
+        accept(ntlm.as_mut(), proof, None).unwrap();
         ntlm.custom_set_auth_identity(identity(&accounts().0[0]).unwrap()).unwrap();
         assert!(ntlm.complete_auth_token(&mut []).is_ok());
     }
@@ -264,16 +286,16 @@ mod tests {
         for (bit, name) in [(5, "sealing"), (19, "extended session security"), (29, "128-bit keys")] {
             let (mut proof, login) = proof("LAB\\operator", "right");
             proof[60 + bit / 8] &= !(1 << (bit % 8));
-            check_denied(login.step(proof, &accounts()), name);
+            check_denied(login.step(proof, &terms(&accounts())), name);
         }
     }
 
     #[test]
     fn tokens_out_of_order_are_refused() {
         let (proof, _) = proof("LAB\\operator", "right");
-        check_denied(Login::Fresh.step(proof, &accounts()), "beginning");
-        check_denied(Login::Fresh.step(Vec::new(), &accounts()), "beginning");
-        check_denied(Login::Fresh.step(b"NTLMSSP\0\x01\0\0\0".to_vec(), &accounts()), "");
+        check_denied(Login::Fresh.step(proof, &terms(&accounts())), "beginning");
+        check_denied(Login::Fresh.step(Vec::new(), &terms(&accounts())), "beginning");
+        check_denied(Login::Fresh.step(b"NTLMSSP\0\x01\0\0\0".to_vec(), &terms(&accounts())), "");
     }
 
     fn der(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -324,18 +346,19 @@ mod tests {
     #[test]
     fn a_guest_does_not_pass_with_any_password() {
         for password in ["x", "wrong"] {
-            let mut client = ClientLogin::new(&ClientAccount::new("/guest", SecretValue::new(password.to_owned())));
+            let mut client =
+                ClientLogin::new(&ClientAccount::new("/guest", SecretValue::new(password.to_owned())), None);
             let first = spnego_first(&client.negotiate().unwrap());
-            let Step::Challenge(answer, login) = Login::Fresh.step(first, &accounts()) else {
+            let Step::Challenge(answer, login) = Login::Fresh.step(first, &terms(&accounts())) else {
                 panic!("no challenge");
             };
             let at = answer.windows(8).position(|window| window == b"NTLMSSP\0").unwrap();
             let proof = client.authenticate(answer[at..].to_vec()).unwrap();
             // The library by itself says that this login is complete.
             let Login::Spnego(negotiate) = &login else { panic!("not SPNEGO") };
-            let (status, _) = accept(&mut negotiate.as_ref().clone(), spnego_last(&proof)).unwrap();
+            let (status, _) = accept(&mut negotiate.as_ref().clone(), spnego_last(&proof), None).unwrap();
             assert_eq!(status, SecurityStatus::Ok);
-            check_denied(login.step(spnego_last(&proof), &accounts()), "");
+            check_denied(login.step(spnego_last(&proof), &terms(&accounts())), "");
         }
     }
 }

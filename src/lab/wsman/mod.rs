@@ -1,11 +1,12 @@
 //! The WS-Management server of a lab host: what a Windows Server's WinRM does, on a loopback socket.
 //!
 //! Logins are NTLM, bare or in SPNEGO; after them everything is sealed (AllowUnencrypted=false), both as Windows has
-//! it out of the box. A command line that starts farmhand's agent is answered by the model of the host; any other is
+//! it out of the box. Over HTTPS, TLS seals, and Basic and certificates can be let in too. A command line that starts farmhand's agent is answered by the model of the host; any other is
 //! run by a small emulation of cmd and PowerShell.
 
 mod accounts;
 mod agent;
+mod binding;
 mod child;
 mod command;
 mod connection;
@@ -18,6 +19,7 @@ mod service;
 mod shell_script;
 mod shells;
 mod streams;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,21 +29,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 pub use accounts::{Account, Accounts};
+pub use binding::Hardening;
 pub use child::PowerShell;
 pub use shells::Quotas;
 pub use streams::agent;
 
+use super::sql::tds::Issued;
 use super::{Answers, WireFault};
+use crate::http::CertificateHash;
 use connection::Connection;
 use faults::Faults;
 use service::{Counters, Service};
 use shells::Shells;
+use tls::Acceptor;
 
 /// How often a host that refuses connections is asked whether it still does.
 const REFUSAL_POLL: Duration = Duration::from_millis(100);
 
 /// How a server behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The computer's name.
     pub computer: String,
@@ -55,6 +61,21 @@ pub struct Settings {
     pub input_at_end: bool,
     /// What runs PowerShell scripts that read input, farmhand's agent above all; `None` for the model of the host.
     pub powershell: Option<PowerShell>,
+    /// The certificate of an HTTPS listener; `None` for one of HTTP.
+    pub https: Option<Issued>,
+    /// What is let in over HTTPS besides NTLM.
+    pub also: AlsoIn,
+    /// Whether logins over HTTPS must be bound to it (winrm/config/service/auth, CbtHardeningLevel).
+    pub hardening: Hardening,
+}
+
+/// What is let in over HTTPS besides NTLM; nothing, as Windows has it out of the box.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlsoIn {
+    /// Names with their passwords (winrm/config/service/auth, Basic).
+    pub basic: bool,
+    /// These certificates of clients, each for the account that its name says, as `LAB\\operator`.
+    pub certificates: Vec<(CertificateHash, String)>,
 }
 
 impl Settings {
@@ -67,6 +88,9 @@ impl Settings {
             fragment_bytes: None,
             input_at_end: false,
             powershell: None,
+            https: None,
+            also: AlsoIn::default(),
+            hardening: Hardening::default(),
         }
     }
 }
@@ -109,7 +133,9 @@ impl WsManServer {
         let shells = Shells::new(settings.quotas);
         let faults = Arc::new(Faults::default());
         let counters = Counters::default();
-        let service = Arc::new(Service { host, accounts, settings, shells, faults, counters });
+        let asks = !settings.also.certificates.is_empty();
+        let tls = settings.https.as_ref().map(|certificate| Acceptor::new(certificate, asks)).transpose()?;
+        let service = Arc::new(Service { host, accounts, settings, shells, faults, counters, tls });
         let listener = tokio::spawn(listen(listener, address, Arc::clone(&service)));
         Ok(WsManServer { address, service, listener })
     }
@@ -169,7 +195,14 @@ fn take(stream: TcpStream, service: &Arc<Service>) {
     Counters::add(&service.counters.connections);
     // The client waits for each reply.
     let _ = stream.set_nodelay(true);
-    tokio::spawn(Connection::new(Arc::clone(service)).run(stream));
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        let Some(tls) = service.tls.clone() else { return Connection::new(service, None).run(stream).await };
+        match tls.accept(stream).await {
+            Ok((stream, secured)) => Connection::new(service, Some(secured)).run(stream).await,
+            Err(error) => tracing::debug!(%error, "a handshake came to nothing"),
+        }
+    });
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::faults::Faults;
 use super::message::{Refusal, Request, duration};
 use super::process::{Output, Pending, Taken};
 use super::shells::Shells;
+use super::tls::Acceptor;
 use super::{Counts, Settings};
 use crate::lab::Answers;
 use crate::transport::winrm::uri::{self, action};
@@ -25,6 +26,8 @@ pub(super) struct Service {
     pub shells: Shells,
     pub faults: Arc<Faults>,
     pub counters: Counters,
+    /// What shakes hands, on a listener of HTTPS.
+    pub tls: Option<Acceptor>,
 }
 
 /// Counts of what has happened.

@@ -1,7 +1,7 @@
 //! One connection to a host, logged in and sealed.
 //!
-//! NTLM's keys advance with each message, so there is one request at a time, in order. Once a login asks for sealing,
-//! nothing leaves in clear and nothing that comes in clear is taken for an answer.
+//! The keys of a login advance with each message, so there is one request at a time, in order. Over bare HTTP nothing
+//! leaves in clear and nothing that comes in clear is taken for an answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,26 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, USER_AGENT, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::account::Account;
-use super::ntlm::Login;
+use super::login::{Auth, Login, Wire};
+use super::reached::Reached;
 use super::seal;
-use crate::http::{Connection, HttpError};
+use crate::http::{Connection, Endpoint, HttpError, Proxy, Tls, host_and_port};
 use crate::transport::{Traffic, TransportError};
 
 /// How long a connection and each message of a login may take.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tokens that a login may send: the longest takes two.
+const MAX_TOKENS: usize = 4;
+/// What an envelope is.
+const PLAIN_TYPE: &str = "application/soap+xml;charset=UTF-8";
 
 /// Where a host's WinRM is and who logs in there.
 pub struct Target {
@@ -32,6 +40,27 @@ pub struct Target {
     pub port: u16,
     /// Who logs in.
     pub account: Arc<Account>,
+    /// By which way.
+    pub auth: Auth,
+    /// How the connection is secured; `None` for bare HTTP, over which every message is sealed.
+    pub tls: Option<Tls>,
+    /// The proxy that it goes by.
+    pub proxy: Option<Proxy>,
+}
+
+impl Target {
+    /// A host's WinRM over HTTP, with NTLM.
+    pub fn new(name: &str, address: &str, port: u16, account: Arc<Account>) -> Target {
+        Target {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            port,
+            account,
+            auth: Auth::default(),
+            tls: None,
+            proxy: None,
+        }
+    }
 }
 
 /// A reply: HTTP's status and the envelope, opened.
@@ -48,6 +77,7 @@ pub struct Channel {
     open: Option<Open>,
     /// What former connections carried.
     past: Traffic,
+    reached: Reached,
 }
 
 struct Open {
@@ -58,7 +88,7 @@ struct Open {
 impl Channel {
     /// A channel that is not open yet.
     pub fn new(target: Target) -> Channel {
-        Channel { target, open: None, past: Traffic::default() }
+        Channel { target, open: None, past: Traffic::default(), reached: Reached::default() }
     }
 
     /// The host's name.
@@ -68,7 +98,8 @@ impl Channel {
 
     /// Where requests are addressed to.
     pub fn address(&self) -> String {
-        format!("http://{}:{}/wsman", self.target.address, self.target.port)
+        let scheme = if self.target.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/wsman", host_and_port(&self.target.address, self.target.port))
     }
 
     /// What has passed so far.
@@ -79,6 +110,15 @@ impl Channel {
             traffic.bytes_down += open.connection.bytes_down();
         }
         traffic
+    }
+
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    fn reach(&mut self, reached: Reached) {
+        self.reached = self.reached.max(reached);
     }
 
     /// Sends an envelope and opens the reply to it. On an error the connection is given up.
@@ -97,7 +137,10 @@ impl Channel {
         };
         let reply = self.exchange(&mut open, doing, envelope, patience).await;
         match &reply {
-            Ok(_) => self.open = Some(open),
+            Ok(_) => {
+                self.reach(Reached::Opened);
+                self.open = Some(open);
+            }
             Err(_) => self.retire(Some(&open)),
         }
         reply
@@ -119,8 +162,11 @@ impl Channel {
     ) -> Result<Reply, TransportError> {
         let host = self.target.name.clone();
         let nonsense = |what: String| TransportError::Nonsense { host: host.clone(), doing, what };
+        let Some(protocol) = open.login.sealing() else {
+            return self.exchange_bare(open, doing, envelope, patience).await;
+        };
         let sealed = open.login.seal(envelope.as_bytes().to_vec()).map_err(nonsense)?;
-        let request = self.request(seal::CONTENT_TYPE, None, seal::wrap(&sealed).into());
+        let request = self.request(&protocol.content_type(), None, seal::wrap(protocol, &sealed).into());
         self.past.requests += 1;
         let reply = open.connection.exchange(request, patience).await.map_err(|error| self.lost(doing, &error))?;
         let status = reply.status();
@@ -130,6 +176,35 @@ impl Channel {
         let sealed = seal::unwrap(reply.body()).map_err(|why| nonsense(format!("its sealing is malformed: {why}")))?;
         let text = open.login.unseal(sealed).map_err(|why| nonsense(format!("its seal does not hold: {why}")))?;
         let text = String::from_utf8(text).map_err(|_| nonsense("it is not UTF-8".to_owned()))?;
+        Ok(Reply { success: status.is_success(), text })
+    }
+
+    /// Sends an envelope as it is, for TLS carries it, and reads the reply.
+    async fn exchange_bare(
+        &mut self,
+        open: &mut Open,
+        doing: &'static str,
+        envelope: &Zeroizing<String>,
+        patience: Duration,
+    ) -> Result<Reply, TransportError> {
+        let host = self.target.name.clone();
+        let nonsense = |what: String| TransportError::Nonsense { host: host.clone(), doing, what };
+        let request = self.request(PLAIN_TYPE, open.login.every_request(), envelope.as_bytes().to_vec().into());
+        self.past.requests += 1;
+        let reply = open.connection.exchange(request, patience).await.map_err(|error| self.lost(doing, &error))?;
+        let status = reply.status();
+        if status == StatusCode::UNAUTHORIZED {
+            // Nothing is carried out for somebody who is not let in, and TLS shows that the host itself says so.
+            return Err(match open.login.every_request() {
+                Some(_) => self.refused(open.login.advice().to_owned()),
+                None => self.unsealed(doing, &reply),
+            });
+        }
+        if !header(reply.headers(), &CONTENT_TYPE).trim_start().to_ascii_lowercase().starts_with("application/soap+xml")
+        {
+            return Err(nonsense(format!("HTTP {} without an envelope", status.as_u16())));
+        }
+        let text = String::from_utf8(reply.into_body().to_vec()).map_err(|_| nonsense("it is not UTF-8".to_owned()))?;
         Ok(Reply { success: status.is_success(), text })
     }
 
@@ -153,67 +228,88 @@ impl Channel {
         }
     }
 
-    /// Opens a connection and logs in: two requests with empty bodies. Nothing but NTLM's messages leaves before the
+    /// Opens a connection and logs in, by requests with empty bodies. Nothing but the login's tokens leaves before the
     /// host has accepted them.
     async fn log_in(&mut self) -> Result<Open, TransportError> {
         let host = self.target.name.clone();
         let unreachable = |error| TransportError::Unreachable { host: host.clone(), error };
-        let mut connection =
-            Connection::open(&self.target.address, self.target.port, LOGIN_PATIENCE).await.map_err(unreachable)?;
-        let mut login = Login::new(&self.target.account);
-        let negotiate = login.negotiate().map_err(|why| self.refused(why))?;
-        let reply = self.knock(&mut connection, &negotiate).await?;
-        let challenge = self.challenge(&reply)?;
-        let proof = login.authenticate(challenge).map_err(|why| self.refused(why))?;
-        let reply = self.knock(&mut connection, &proof).await?;
-        match reply.status() {
-            status if status.is_success() => Ok(Open { connection, login }),
-            StatusCode::UNAUTHORIZED => Err(self.refused(
-                "check the name and the password, that the account is not locked or expired, and that it may log on \
-                 over the network"
-                    .to_owned(),
-            )),
-            status => Err(self.refused(format!("HTTP {}", status.as_u16()))),
+        let Target { address, port, tls, proxy, .. } = &self.target;
+        let to = Endpoint { host: address, port: *port, tls: tls.as_ref(), proxy: proxy.as_ref() };
+        let mut connection = Connection::open(&to, LOGIN_PATIENCE).await.map_err(unreachable)?;
+        let wire = match tls {
+            Some(_) => Wire::Tls(connection.end_point().map(<[u8]>::to_vec)),
+            None => Wire::Clear,
+        };
+        self.reach(Reached::Connected);
+        let login = Login::new(self.target.auth, &self.target.account, &wire);
+        let mut login = login.map_err(|why| self.refused(why))?;
+        let mut token = login.first().await.map_err(|why| self.refused(why))?;
+        self.reach(Reached::Begun);
+        for _ in 0..MAX_TOKENS {
+            let Some(sent) = token else { return Ok(Open { connection, login }) };
+            let reply = self.knock(&mut connection, login.scheme(), &sent).await?;
+            token = self.answer(&mut login, &reply).await?;
+            self.reach(if token.is_some() { Reached::Challenged } else { Reached::Accepted });
         }
+        Err(self.refused("it goes on asking for tokens".to_owned()))
     }
 
-    async fn knock(&mut self, connection: &mut Connection, token: &[u8]) -> Result<Response<Bytes>, TransportError> {
-        let authorization = format!("Negotiate {}", BASE64.encode(token));
-        let request = self.request("application/soap+xml;charset=UTF-8", Some(&authorization), Bytes::new());
+    async fn knock(
+        &mut self,
+        connection: &mut Connection,
+        scheme: &str,
+        token: &[u8],
+    ) -> Result<Response<Bytes>, TransportError> {
+        let authorization = Zeroizing::new(format!("{scheme} {}", BASE64.encode(token)));
+        let request = self.request(PLAIN_TYPE, Some(&authorization), Bytes::new());
         self.past.requests += 1;
         connection.exchange(request, LOGIN_PATIENCE).await.map_err(|error| self.unreachable(error))
     }
 
-    /// The challenge in a reply to the first message.
-    fn challenge(&self, reply: &Response<Bytes>) -> Result<Vec<u8>, TransportError> {
-        if reply.status() != StatusCode::UNAUTHORIZED {
-            return Err(self.refused(format!(
+    /// What follows on the reply to a token: another token, or none because the host has accepted.
+    async fn answer(&self, login: &mut Login, reply: &Response<Bytes>) -> Result<Option<Vec<u8>>, TransportError> {
+        let came = self.token(login, reply)?;
+        match (reply.status(), came) {
+            (status, came) if status.is_success() => {
+                login.accepted(came).map_err(|why| self.refused(why))?;
+                Ok(None)
+            }
+            (StatusCode::UNAUTHORIZED, came) if login.awaits_challenge() => {
+                let challenge = came.ok_or_else(|| self.not_offered(login, reply))?;
+                login.next(challenge).await.map(Some).map_err(|why| self.refused(why))
+            }
+            (StatusCode::UNAUTHORIZED, _) => Err(self.refused(login.advice().to_owned())),
+            (status, _) if login.awaits_challenge() => Err(self.refused(format!(
                 "it answered HTTP {} where WinRM answers 401; check that port {} is WinRM's",
-                reply.status().as_u16(),
+                status.as_u16(),
                 self.target.port
-            )));
-        }
-        let offers: Vec<&str> =
-            reply.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok()).collect();
-        let token = offers.iter().find_map(|offer| {
-            let (scheme, token) = offer.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("Negotiate").then_some(token.trim())
-        });
-        match token.map(|token| BASE64.decode(token)) {
-            Some(Ok(challenge)) => Ok(challenge),
-            Some(Err(_)) => Err(self.refused("its challenge is not base64".to_owned())),
-            None => Err(self.refused(format!(
-                "it offers no NTLM (it offers: {}); enable Negotiate in its winrm/config/service/auth",
-                if offers.is_empty() { "nothing".to_owned() } else { offers.join(", ") }
             ))),
+            (status, _) => Err(self.refused(format!("HTTP {}", status.as_u16()))),
         }
+    }
+
+    /// The token of the login's scheme in a reply.
+    fn token(&self, login: &Login, reply: &Response<Bytes>) -> Result<Option<Vec<u8>>, TransportError> {
+        let token = offers(reply).find_map(|offer| {
+            let (scheme, token) = offer.split_once(' ')?;
+            scheme.eq_ignore_ascii_case(login.scheme()).then_some(token.trim())
+        });
+        let read = token.map(|token| BASE64.decode(token)).transpose();
+        read.map_err(|_| self.refused("its token is not base64".to_owned()))
+    }
+
+    fn not_offered(&self, login: &Login, reply: &Response<Bytes>) -> TransportError {
+        let offered = offers(reply).collect::<Vec<_>>().join(", ");
+        let offered = if offered.is_empty() { "nothing".to_owned() } else { offered };
+        let scheme = login.scheme();
+        self.refused(format!("it offers no {scheme} (it offers: {offered}); {}", login.not_offered()))
     }
 
     fn request(&self, content_type: &str, authorization: Option<&str>, body: Bytes) -> Request<Bytes> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = hyper::Uri::from_static("/wsman");
-        let host = format!("{}:{}", self.target.address, self.target.port);
+        let host = host_and_port(&self.target.address, self.target.port);
         let length = request.body().len().to_string();
         let headers = [
             (HOST, Some(host.as_str())),
@@ -225,7 +321,8 @@ impl Channel {
         ];
         for (name, value) in headers {
             // A host name with characters that no header takes was refused when its address was looked up.
-            if let Some(value) = value.and_then(|value| value.parse().ok()) {
+            if let Some(mut value) = value.and_then(|value| value.parse::<HeaderValue>().ok()) {
+                value.set_sensitive(name == AUTHORIZATION);
                 request.headers_mut().insert(name, value);
             }
         }
@@ -243,6 +340,11 @@ impl Channel {
     fn lost(&self, doing: &'static str, error: &HttpError) -> TransportError {
         TransportError::Lost { host: self.target.name.clone(), doing, why: error.to_string(), sent: error.was_sent() }
     }
+}
+
+/// What a host offers to log in by.
+fn offers(reply: &Response<Bytes>) -> impl Iterator<Item = &str> {
+    reply.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> &'a str {

@@ -6,12 +6,15 @@
 mod account;
 mod channel;
 pub mod fault;
+mod login;
 mod ntlm;
 pub mod ntlmssp;
+mod reached;
 mod reply;
 mod request;
 pub mod seal;
 pub mod soap;
+mod spnego;
 pub mod uri;
 
 use std::time::Duration;
@@ -19,8 +22,11 @@ use std::time::Duration;
 pub use account::Account;
 pub use channel::Target;
 pub use fault::Fault;
+pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
+pub use reached::Reached;
+pub use spnego::channel_bindings;
 
 use super::{Received, SendError, Traffic, TransportError};
 use channel::{Channel, Reply};
@@ -196,6 +202,11 @@ impl WinRm {
         let Some(shell) = self.shell.take() else { return stopped };
         self.perform(&Operation::Delete { shell: &shell }, OPERATION_PATIENCE).await?;
         Ok(())
+    }
+
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        self.channel.reached()
     }
 
     /// What has passed so far.

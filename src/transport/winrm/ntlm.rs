@@ -10,7 +10,7 @@ use super::ntlmssp;
 use super::seal::Sealed;
 
 /// NTLM's signature of a message, in bytes.
-const SIGNATURE_BYTES: usize = 16;
+pub(super) const SIGNATURE_BYTES: usize = 16;
 
 /// What the crate `sspi` takes for the beginning of a password's hash and not of a password.
 const HASH_MARK: &str = "$NTLM$:";
@@ -19,23 +19,34 @@ const HASH_MARK: &str = "$NTLM$:";
 pub struct Login {
     ntlm: Ntlm,
     credentials: Option<AuthIdentityBuffers>,
-    taken_for_a_hash: bool,
+    unusable: Option<String>,
 }
 
 impl Login {
     /// A login that has not begun.
-    pub fn new(account: &Account) -> Login {
+    ///
+    /// `binding` is the application data that binds it to a TLS connection (RFC 5929).
+    pub fn new(account: &Account, binding: Option<&[u8]>) -> Login {
         let credentials = AuthIdentityBuffers::from_utf8(account.user(), account.domain(), account.password().expose());
-        let taken_for_a_hash = account.password().expose().starts_with(HASH_MARK);
-        Login { ntlm: Ntlm::new(), credentials: Some(credentials), taken_for_a_hash }
+        let unusable = check_password(account).err();
+        let mut ntlm = Ntlm::new();
+        if let Some(binding) = binding {
+            ntlm.set_channel_bindings(binding);
+        }
+        Login { ntlm, credentials: Some(credentials), unusable }
     }
 
     /// The first message: what this side can do.
     pub fn negotiate(&mut self) -> Result<Vec<u8>, String> {
-        if self.taken_for_a_hash {
-            return Err(format!("a password that starts with `{HASH_MARK}` cannot be used, change it"));
+        if let Some(why) = self.unusable.clone() {
+            return Err(why);
         }
         self.step(Vec::new())
+    }
+
+    /// Whether a challenge would be answered: one is, once.
+    pub fn awaits_challenge(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// The third message: the proof, in answer to a challenge. A challenge without sealing is not answered.
@@ -76,13 +87,27 @@ impl Login {
     /// Opens a sealed message and checks its signature and its place in the order.
     pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
         let Sealed { mut header, mut data } = sealed;
-        if header.len() != SIGNATURE_BYTES {
-            return Err(format!("the signature has {} bytes and not {SIGNATURE_BYTES}", header.len()));
-        }
+        check_signature(&header)?;
         let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
         self.ntlm.decrypt_message(&mut buffers).map_err(|error| error.to_string())?;
         Ok(data)
     }
+}
+
+/// Whether a password can be used: the crate would take some for hashes.
+pub(super) fn check_password(account: &Account) -> Result<(), String> {
+    if account.password().expose().starts_with(HASH_MARK) {
+        return Err(format!("a password that starts with `{HASH_MARK}` cannot be used, change it"));
+    }
+    Ok(())
+}
+
+/// Whether a signature is as long as NTLM's are.
+pub(super) fn check_signature(header: &[u8]) -> Result<(), String> {
+    if header.len() == SIGNATURE_BYTES {
+        return Ok(());
+    }
+    Err(format!("the signature has {} bytes and not {SIGNATURE_BYTES}", header.len()))
 }
 
 #[cfg(test)]
@@ -93,7 +118,7 @@ mod tests {
     #[test]
     fn a_password_that_reads_as_a_hash_is_not_tried() {
         let first = |password: &str| {
-            Login::new(&Account::new("LAB\\operator", SecretValue::new(password.to_owned()))).negotiate()
+            Login::new(&Account::new("LAB\\operator", SecretValue::new(password.to_owned())), None).negotiate()
         };
         assert!(first("$NTLM$").is_ok());
         let error = first("$NTLM$:a4f49c406510bdcab6824ee7c30fd852").unwrap_err();

@@ -5,6 +5,9 @@ pub const CHALLENGE: u32 = 2;
 /// Message type of an authentication.
 pub const AUTHENTICATE: u32 = 3;
 
+const AV_FLAGS: u16 = 6;
+const AV_CHANNEL_BINDINGS: u16 = 10;
+
 const SIGN: u32 = 0x0000_0010;
 const SEAL: u32 = 0x0000_0020;
 const EXTENDED_SESSION_SECURITY: u32 = 0x0008_0000;
@@ -38,21 +41,30 @@ pub fn check_strength(token: &[u8], message_type: u32) -> Result<(), String> {
 
 /// Whether an authentication carries a message integrity code: bit 2 of `MsvAvFlags` in its NTLMv2 response.
 pub fn has_integrity_code(authenticate: &[u8]) -> bool {
-    const AV_FLAGS: u16 = 6;
+    let flags = pair(authenticate, AV_FLAGS).and_then(|flags| number(flags, 0));
+    flags.is_some_and(|flags| flags & 2 != 0)
+}
+
+/// The hash of what an authentication is bound to: `MsvAvChannelBindings`, of which nothing but zeros says none.
+pub fn channel_binding(authenticate: &[u8]) -> Option<&[u8]> {
+    pair(authenticate, AV_CHANNEL_BINDINGS).filter(|hash| hash.iter().any(|byte| *byte != 0))
+}
+
+/// A value among the pairs of an NTLMv2 response (MS-NLMP 2.2.2.1).
+fn pair(authenticate: &[u8], wanted: u16) -> Option<&[u8]> {
     const RESPONSE_HEAD: usize = 16 + 28;
-    let Some(response) = field(authenticate, 20) else { return false };
-    let mut pairs = response.get(RESPONSE_HEAD..).unwrap_or_default();
-    while let Some((head, rest)) = pairs.split_first_chunk::<4>() {
+    let mut pairs = field(authenticate, 20)?.get(RESPONSE_HEAD..)?;
+    loop {
+        let (head, rest) = pairs.split_first_chunk::<4>()?;
         let id = u16::from_le_bytes([head[0], head[1]]);
         let length = usize::from(u16::from_le_bytes([head[2], head[3]]));
-        let Some((value, rest)) = rest.split_at_checked(length) else { return false };
+        let (value, rest) = rest.split_at_checked(length)?;
         match id {
-            0 => return false,
-            AV_FLAGS => return number(value, 0).is_some_and(|flags| flags & 2 != 0),
+            0 => return None,
+            id if id == wanted => return Some(value),
             _ => pairs = rest,
         }
     }
-    false
 }
 
 /// The user and the domain of an authentication, in Unicode.

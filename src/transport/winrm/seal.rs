@@ -1,18 +1,36 @@
-//! How a sealed message is wrapped in a body (MS-WSMV 2.2.9.1). The sealing itself is NTLM's.
+//! How a sealed message is wrapped in a body (MS-WSMV 2.2.9.1). The sealing itself is that of the login.
 
-/// `Content-Type` of a body that holds a sealed message.
-pub const CONTENT_TYPE: &str = "multipart/encrypted;protocol=\"application/HTTP-SPNEGO-session-encrypted\";\
-                                boundary=\"Encrypted Boundary\"";
-
-const PART_TYPE: &str = "application/HTTP-SPNEGO-session-encrypted";
 const PLAIN_TYPE: &str = "application/soap+xml;charset=UTF-8";
 
-/// A sealed message: NTLM's signature and the ciphertext.
+/// By which login a message is sealed, as bodies name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// One that was made under `Negotiate`: NTLM, bare or in SPNEGO, or Kerberos in SPNEGO.
+    Spnego,
+    /// One that was made under `Kerberos`.
+    Kerberos,
+}
+
+impl Protocol {
+    fn name(self) -> &'static str {
+        match self {
+            Protocol::Spnego => "application/HTTP-SPNEGO-session-encrypted",
+            Protocol::Kerberos => "application/HTTP-Kerberos-session-encrypted",
+        }
+    }
+
+    /// `Content-Type` of a body that holds a sealed message.
+    pub fn content_type(self) -> String {
+        format!("multipart/encrypted;protocol=\"{}\";boundary=\"Encrypted Boundary\"", self.name())
+    }
+}
+
+/// A sealed message: what the mechanism puts before it, and the ciphertext.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The mechanism's header; 16 bytes with NTLM.
+    /// The mechanism's header: 16 bytes with NTLM, 60 with Kerberos and AES.
     pub header: Vec<u8>,
-    /// As long as the plaintext with NTLM.
+    /// As long as the plaintext, padding included where the mechanism pads.
     pub data: Vec<u8>,
 }
 
@@ -22,11 +40,12 @@ pub fn is_sealed(content_type: &str) -> bool {
 }
 
 /// The body for a sealed message. There is no line break before the last boundary, and a tab before each header.
-pub fn wrap(sealed: &Sealed) -> Vec<u8> {
+pub fn wrap(protocol: Protocol, sealed: &Sealed) -> Vec<u8> {
     let header_length = u32::try_from(sealed.header.len()).unwrap_or(u32::MAX);
     let head = format!(
-        "--Encrypted Boundary\r\n\tContent-Type: {PART_TYPE}\r\n\tOriginalContent: type={PLAIN_TYPE};Length={}\r\n\
+        "--Encrypted Boundary\r\n\tContent-Type: {}\r\n\tOriginalContent: type={PLAIN_TYPE};Length={}\r\n\
          --Encrypted Boundary\r\n\tContent-Type: application/octet-stream\r\n",
+        protocol.name(),
         sealed.data.len()
     );
     [head.as_bytes(), &header_length.to_le_bytes(), &sealed.header, &sealed.data, b"--Encrypted Boundary--\r\n"]
@@ -105,7 +124,7 @@ mod tests {
     }
 
     fn check(from: &str, to: &str) {
-        let body = wrap(&sealed());
+        let body = wrap(Protocol::Spnego, &sealed());
         let text = String::from_utf8(body).unwrap();
         assert!(text.contains(from), "{text:?} lacks {from:?}");
         assert_eq!(unwrap(text.replacen(from, to, 9).as_bytes()), Ok(sealed()), "{from:?} as {to:?}");
@@ -113,14 +132,19 @@ mod tests {
 
     #[test]
     fn the_body_is_as_the_specification_shows_it() {
-        let body = wrap(&Sealed { header: b"HHHH".to_vec(), data: b"DDD".to_vec() });
-        let expected = "--Encrypted Boundary\r\n\
-            \tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n\
-            \tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=3\r\n\
-            --Encrypted Boundary\r\n\
-            \tContent-Type: application/octet-stream\r\n\
-            \u{4}\0\0\0HHHHDDD--Encrypted Boundary--\r\n";
-        assert_eq!(String::from_utf8(body).unwrap(), expected);
+        for (protocol, name) in [(Protocol::Spnego, "SPNEGO"), (Protocol::Kerberos, "Kerberos")] {
+            let body = wrap(protocol, &Sealed { header: b"HHHH".to_vec(), data: b"DDD".to_vec() });
+            let expected = format!(
+                "--Encrypted Boundary\r\n\
+                 \tContent-Type: application/HTTP-{name}-session-encrypted\r\n\
+                 \tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=3\r\n\
+                 --Encrypted Boundary\r\n\
+                 \tContent-Type: application/octet-stream\r\n\
+                 \u{4}\0\0\0HHHHDDD--Encrypted Boundary--\r\n"
+            );
+            assert_eq!(String::from_utf8(body).unwrap(), expected);
+            assert!(is_sealed(&protocol.content_type()) && protocol.content_type().contains(name));
+        }
     }
 
     #[test]
@@ -135,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_wrong_length_is_an_error() {
-        let whole = String::from_utf8(wrap(&sealed())).unwrap();
+        let whole = String::from_utf8(wrap(Protocol::Spnego, &sealed())).unwrap();
         let length = format!("Length={}", sealed().data.len());
         for wrong in ["Length=1", "Length=99999", "Length=x", "Size=1"] {
             assert!(unwrap(whole.replace(&length, wrong).as_bytes()).is_err(), "{wrong}");
@@ -146,13 +170,13 @@ mod tests {
         #[test]
         fn any_message_comes_back(header in any::<Vec<u8>>(), data in any::<Vec<u8>>()) {
             let sealed = Sealed { header, data };
-            prop_assert_eq!(unwrap(&wrap(&sealed)), Ok(sealed));
+            prop_assert_eq!(unwrap(&wrap(Protocol::Spnego, &sealed)), Ok(sealed));
         }
 
         #[test]
         fn any_bytes_are_taken_without_panic(bytes in any::<Vec<u8>>(), cut in 0usize..400) {
             let _ = unwrap(&bytes);
-            let whole = wrap(&sealed());
+            let whole = wrap(Protocol::Spnego, &sealed());
             let _ = unwrap(&whole[..cut.min(whole.len())]);
         }
     }

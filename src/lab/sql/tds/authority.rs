@@ -11,6 +11,7 @@ use picky::x509::certificate::{Cert, CertificateBuilder};
 use picky::x509::date::UtcDate;
 use picky::x509::name::{DirectoryName, GeneralName, GeneralNames};
 
+use crate::http::CertificateHash;
 use crate::lab::folder::replace;
 
 /// Length of RSA keys, where there must be some.
@@ -54,6 +55,32 @@ impl Authority {
     /// # Errors
     /// When a name cannot stand in a certificate.
     pub fn identity(&self, names: &[&str]) -> io::Result<Identity> {
+        self.issue(names)?.identity()
+    }
+
+    /// The certificate of a client, kept in a file beside the authority's own, with its key behind it.
+    ///
+    /// # Errors
+    /// When the disk fails or the file is broken.
+    pub fn client(&self, name: &str) -> io::Result<(PathBuf, Issued)> {
+        let file = self.file.with_file_name(format!("{name}.pem"));
+        if !file.exists() {
+            let issued = self.issue(&[name])?;
+            write(&file, &format!("{}\n{}", issued.certificate.trim_end(), issued.key))?;
+        }
+        let text = std::fs::read_to_string(&file)?;
+        let at = text.find(KEY_MARK).ok_or_else(|| io::Error::other(format!("{} holds no key", file.display())))?;
+        let (certificate, key) = text.split_at(at);
+        let der = Cert::from_pem_str(certificate).and_then(|it| it.to_der()).map_err(io::Error::other)?;
+        let hash = CertificateHash::of(&der);
+        Ok((file, Issued { certificate: certificate.to_owned(), key: key.to_owned(), hash }))
+    }
+
+    /// The certificate of [`Authority::identity`], as PEM.
+    ///
+    /// # Errors
+    /// When a name cannot stand in a certificate.
+    pub fn issue(&self, names: &[&str]) -> io::Result<Issued> {
         let key = new_key()?;
         let public = key.to_public_key().map_err(io::Error::other)?;
         let mut general = vec![GeneralName::new_ip_address(vec![127, 0, 0, 1])];
@@ -66,9 +93,38 @@ impl Authority {
             .subject(DirectoryName::new_common_name(common), public)
             .issuer_cert(&self.certificate, &self.key)
             .subject_alt_name(GeneralNames::from(general));
-        let certificate = finish(&builder)?.to_pem().map_err(io::Error::other)?.to_string();
+        let certificate = finish(&builder)?;
+        let der = certificate.to_der().map_err(io::Error::other)?;
+        let certificate = certificate.to_pem().map_err(io::Error::other)?.to_string();
         let key = key.to_pem_str().map_err(io::Error::other)?;
-        Identity::from_pkcs8(certificate.as_bytes(), key.as_bytes()).map_err(io::Error::other)
+        Ok(Issued { certificate, key, hash: CertificateHash::of(&der) })
+    }
+}
+
+const KEY_MARK: &str = "-----BEGIN PRIVATE KEY-----";
+
+/// A certificate that the authority has made, and its key, as PEM.
+#[derive(Clone)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key, as PKCS#8.
+    pub key: String,
+    hash: CertificateHash,
+}
+
+impl Issued {
+    /// The certificate's SHA-256.
+    pub fn hash(&self) -> CertificateHash {
+        self.hash
+    }
+
+    /// Both, to be shown in a handshake.
+    ///
+    /// # Errors
+    /// When TLS does not take them.
+    pub fn identity(&self) -> io::Result<Identity> {
+        Identity::from_pkcs8(self.certificate.as_bytes(), self.key.as_bytes()).map_err(io::Error::other)
     }
 }
 

@@ -21,7 +21,7 @@ use native_tls::Identity;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-pub use authority::Authority;
+pub use authority::{Authority, Issued};
 pub use prelogin::Encryption;
 
 use super::instance::Instance;

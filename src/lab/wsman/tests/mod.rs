@@ -1,5 +1,6 @@
 //! The client against the server, over a socket.
 
+mod https;
 mod proxy;
 mod wire;
 
@@ -67,7 +68,7 @@ impl Rig {
 
 fn transport(address: SocketAddr, user: &str, password: &str) -> Transport {
     let account = Arc::new(winrm::Account::new(user, SecretValue::new(password.to_owned())));
-    let target = Target { name: "web01".to_owned(), address: address.ip().to_string(), port: address.port(), account };
+    let target = Target::new("web01", &address.ip().to_string(), address.port(), account);
     Transport::WinRm(Box::new(WinRm::new(target)))
 }
 
@@ -227,7 +228,7 @@ async fn a_host_that_refuses_or_is_not_there_is_unreachable() {
     ReadSession::open(rig.transport(), settings()).await.unwrap();
 
     let account = Arc::new(winrm::Account::new("a", SecretValue::new("b".to_owned())));
-    let target = Target { name: "web02".to_owned(), address: "no-such-host.invalid".to_owned(), port: 5985, account };
+    let target = Target::new("web02", "no-such-host.invalid", 5985, account);
     let nowhere = Transport::WinRm(Box::new(WinRm::new(target)));
     let error = ReadSession::open(nowhere, settings()).await.err().unwrap();
     assert!(error.to_string().contains("cannot be resolved"), "{error}");

@@ -144,7 +144,7 @@ impl Raw {
     async fn new(rig: &Rig) -> Raw {
         let stream = TcpStream::connect(rig.server.address()).await.unwrap();
         let account = Account::new("LAB\\operator", SecretValue::new("Pässw0rd!".to_owned()));
-        Raw { stream, login: ClientLogin::new(&account) }
+        Raw { stream, login: ClientLogin::new(&account, None) }
     }
 
     /// Posts a body and gives the reply's head; the replies looked at here have no bodies.
@@ -196,7 +196,7 @@ async fn a_message_that_was_touched_or_is_out_of_order_ends_the_connection() {
         client.log_in(b"").await;
         let mut sealed = client.login.seal(b"<a/>".to_vec()).unwrap();
         touch(&mut sealed);
-        let reply = client.post(SEALED, &seal::wrap(&sealed)).await;
+        let reply = client.post(SEALED, &seal::wrap(seal::Protocol::Spnego, &sealed)).await;
         assert!(reply.starts_with("HTTP/1.1 400"), "{reply}");
         assert_eq!(client.post(SEALED, b"").await, "");
     }
@@ -204,9 +204,9 @@ async fn a_message_that_was_touched_or_is_out_of_order_ends_the_connection() {
     client.log_in(b"").await;
     client.login.seal(b"<lost/>".to_vec()).unwrap();
     let second = client.login.seal(b"<a/>".to_vec()).unwrap();
-    assert!(client.post(SEALED, &seal::wrap(&second)).await.starts_with("HTTP/1.1 400"));
+    assert!(client.post(SEALED, &seal::wrap(seal::Protocol::Spnego, &second)).await.starts_with("HTTP/1.1 400"));
     // A login belongs to its connection.
-    let elsewhere = Raw::new(&rig).await.post(SEALED, &seal::wrap(&second)).await;
+    let elsewhere = Raw::new(&rig).await.post(SEALED, &seal::wrap(seal::Protocol::Spnego, &second)).await;
     assert!(elsewhere.starts_with("HTTP/1.1 401"), "{elsewhere}");
 }
 

@@ -108,7 +108,12 @@ fn told(examined: &[Examined], quiet: bool) -> String {
         for Section { door, lines } in sections {
             let _ = writeln!(text, "{host} over {door}");
             for line in lines.iter().filter(|line| !quiet || line.outcome != Outcome::Passed) {
-                let _ = writeln!(text, "  {:11}  {:16}  {}", line.outcome.words(), line.check.word(), line.found);
+                let mut found = line.found.lines();
+                let first = found.next().unwrap_or_default();
+                let _ = writeln!(text, "  {:11}  {:16}  {first}", line.outcome.words(), line.check.word());
+                for more in found {
+                    let _ = writeln!(text, "  {:11}  {:16}  {more}", "", "");
+                }
                 for advice in line.advice.iter().flat_map(|advice| advice.lines()) {
                     let _ = writeln!(text, "  {:11}  {:16}  do: {}", "", "", advice.trim());
                 }

@@ -21,7 +21,9 @@ function Format-Json($value) {
         return '"' + [regex]::Replace($text, '[^ -~]', { param($match) '\u{0:x4}' -f [int][char]$match.Value }) + '"'
     }
     if ($value -is [Collections.IDictionary]) {
-        $parts = foreach ($entry in $value.GetEnumerator()) { (Format-Json $entry.Key) + ':' + (Format-Json $entry.Value) }
+        $parts = foreach ($entry in $value.GetEnumerator()) {
+            (Format-Json $entry.Key) + ':' + (Format-Json $entry.Value)
+        }
         return '{' + ($parts -join ',') + '}'
     }
     if ($value -is [Collections.IEnumerable]) {

@@ -170,8 +170,13 @@ impl Line {
         Line { check, outcome: Outcome::NotReached, found: why.into(), advice: None }
     }
 
-    /// A failure whose text says what to do behind its first `; `, as farmhand's errors do.
+    /// A failure whose text says what to do behind its first `; `, as farmhand's errors do, or, where it has several lines,
+    /// in those that are not indented.
     pub fn failed_as_told(check: Check, text: &str) -> Line {
+        let lines = text.match_indices('\n').find(|(at, _)| !text[at + 1..].starts_with(' '));
+        if let Some((at, _)) = lines {
+            return Line::failed(check, &text[..at], &text[at + 1..]);
+        }
         match text.split_once("; ") {
             Some((found, advice)) => Line::failed(check, found, advice),
             None => Line { check, outcome: Outcome::Failed, found: text.to_owned(), advice: None },
@@ -247,5 +252,16 @@ mod tests {
             ("refused", Some("check the port; and the host"))
         );
         assert_eq!(lines[2].found, "`tcp` failed");
+    }
+
+    #[test]
+    fn what_to_do_is_told_apart_from_what_is_wrong() {
+        let check = |text: &str, found: &str, advice: Option<&str>| {
+            let line = Line::failed_as_told(Check::Tls, text);
+            assert_eq!((line.found.as_str(), line.advice.as_deref()), (found, advice));
+        };
+        check("it is shut", "it is shut", None);
+        check("it is shut; open it", "it is shut", Some("open it"));
+        check("another:\n  a\n  b\nif so, c; else d", "another:\n  a\n  b", Some("if so, c; else d"));
     }
 }

@@ -72,14 +72,7 @@ fn failure(check: Check, error: &TransportError) -> Line {
         TransportError::Login { user, why, .. } => {
             Line::failed(check, format!("the login of `{user}` was refused"), why.clone())
         }
-        TransportError::HostKey(key) => {
-            // What to do about a key stands on lines of its own.
-            let text = key.to_string();
-            match text.split_once('\n') {
-                Some((found, advice)) => Line::failed(check, found, advice),
-                None => Line::failed_as_told(check, &text),
-            }
-        }
+        TransportError::HostKey(key) => Line::failed_as_told(check, &key.to_string()),
         TransportError::Fault { fault, doing, .. } if fault.code == Some(ACCESS_DENIED) => Line::failed(
             check,
             format!("{doing} was denied: {fault}"),

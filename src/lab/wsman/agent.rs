@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::process::{Input, Output, Taken};
 use crate::agent;
 use crate::agent::lines::{Lines, Messages};
-use crate::doctor::told::FULL_LANGUAGE;
+use crate::doctor::told::{FULL_LANGUAGE, Told};
 use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
 use crate::lab::{AgentProcess, Answers, WireFault};
 
@@ -25,6 +25,8 @@ pub(super) struct AgentProgram {
     pub faults: Arc<Faults>,
     /// Whether input is held back until it ends, as on hosts where PowerShell does not stream it.
     pub input_at_end: bool,
+    /// Completes what the host tells when it is examined.
+    pub completes: Box<dyn Fn(&mut Told) + Send + Sync>,
     /// What to do with input that is no agent's, when it has ended.
     pub otherwise: Box<dyn Fn(&Output) -> i32 + Send + Sync>,
 }
@@ -133,7 +135,8 @@ impl AgentProgram {
     async fn examine(&self, output: &Output) -> Result<(Stage, Taken), String> {
         let (host, user) = (Arc::clone(&self.host), self.user.clone());
         let told = tokio::task::spawn_blocking(move || host.examined(&user)).await.ok().flatten();
-        let told = told.ok_or("the model of the host failed\r\n")?;
+        let mut told = told.ok_or("the model of the host failed\r\n")?;
+        (self.completes)(&mut told);
         // With limits, what is told goes through PowerShell's own formatting, which ends lines as Windows does.
         let end = if told.language_mode == FULL_LANGUAGE { "\n" } else { "\r\n" };
         let text = serde_json::to_string(&told).map_err(|error| error.to_string())?;
@@ -219,6 +222,7 @@ mod tests {
             user: "LAB\\operator".to_owned(),
             faults: Arc::new(Faults::default()),
             input_at_end: false,
+            completes: Box::new(|_| {}),
             otherwise: Box::new(|_| 0),
         };
         let bytes = [framing::preamble(access).unwrap(), lines.concat()].concat();

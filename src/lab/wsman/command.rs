@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::agent::AgentProgram;
 use super::child;
+use super::examination;
 use super::process::{Output, Process};
 use super::service::Service;
 use super::shell_script;
@@ -31,12 +32,14 @@ pub(super) fn start(service: &Service, user: &str, line: &str) -> Process {
             Process::start(|input, output| child::run(command, wire, input, output))
         }
         (Program::PowerShell(script), None) if script.contains("$input") => {
+            let settings = service.settings.clone();
             let agent = AgentProgram {
                 host: Arc::clone(&service.host),
                 process: AgentProcess::start(),
                 user: user.to_owned(),
                 faults: Arc::clone(&service.faults),
                 input_at_end: service.settings.input_at_end,
+                completes: Box::new(move |told| examination::complete(told, &settings)),
                 otherwise: Box::new(move |output: &Output| host.powershell(&script, output)),
             };
             Process::start(|input, output| agent.run(input, output))

@@ -10,6 +10,7 @@ mod binding;
 mod child;
 mod command;
 mod connection;
+mod examination;
 mod faults;
 mod http;
 mod login;

@@ -32,6 +32,7 @@ pub async fn agent(
         user: "LAB\\operator".to_owned(),
         faults: Arc::new(Faults::default()),
         input_at_end: false,
+        completes: Box::new(|_| {}),
         otherwise: Box::new(|output: &Output| {
             output.complain(b"this is no PowerShell, and runs nothing but the agent\n");
             1

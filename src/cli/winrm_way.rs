@@ -26,10 +26,7 @@ pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
             return Err(failure.hint("auth: ntlm"));
         }
     };
-    let tls = match winrm.https {
-        true => Some(tls(right, host)?),
-        false => None,
-    };
+    let tls = if winrm.https { Some(tls(right, host)?) } else { None };
     let proxy = winrm.proxy.as_ref().map(|WebProxy { host, port, user, password }| {
         let login = user.clone().zip(password.as_ref().map(|(secret, _)| found(right, secret)));
         ProxyReach { host: host.clone(), port: *port, login }
@@ -67,9 +64,10 @@ fn certificate(right: &Logins, host: &Host, winrm: &WinrmConnection) -> Result<O
     let path = path.clone();
     Ok(Some(Arc::new(move || {
         let passphrase = passphrase.as_ref().map(|find| find()).transpose()?;
-        let opened = match is_pkcs12(&path) {
-            true => identity::pkcs12(&bytes, passphrase.as_ref()),
-            false => identity::pem(&bytes, &key, passphrase.as_ref()),
+        let opened = if is_pkcs12(&path) {
+            identity::pkcs12(&bytes, passphrase.as_ref())
+        } else {
+            identity::pem(&bytes, &key, passphrase.as_ref())
         };
         opened.map_err(|why| format!("{}: {why}", path.display()))
     })))

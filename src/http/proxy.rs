@@ -73,19 +73,23 @@ where
 fn advice(status: u16, target: &str, logged_in: bool, offered: &[&str]) -> String {
     let basic = offered.iter().any(|offer| offer.to_ascii_lowercase().starts_with("basic"));
     let what = match (status, logged_in) {
-        (407, _) if !basic && !offered.is_empty() => {
+        // tinyproxy says 401 of a wrong password.
+        (401 | 407, _) if !basic && !offered.is_empty() => {
             format!(
                 "it takes no Basic login, which is all that farmhand has for proxies (it offers: {})",
                 offered.join(", ")
             )
         }
-        (407, true) => "it refuses the login; check proxy_user and proxy_password".to_owned(),
-        (407, false) => {
+        (401 | 407, true) => "it refuses the login; check proxy_user and proxy_password".to_owned(),
+        (401 | 407, false) => {
             "it asks who is there: proxy_user: NAME and proxy_password: \"{{ secret('NAME') }}\"".to_owned()
         }
         (403, _) => format!("it does not let anybody through to {target}; its rules must allow CONNECT to that port"),
         (405, _) => "it is no proxy that knows CONNECT; check the address".to_owned(),
-        (502..=504, _) => format!("it cannot reach {target} itself; check that name and port from where it stands"),
+        // tinyproxy says 500, squid 503.
+        (500 | 502..=504, _) => {
+            format!("it cannot reach {target} itself; check that name and port from where it stands")
+        }
         _ => format!("it does not let through to {target}"),
     };
     format!("{what} (HTTP {status})")
@@ -126,9 +130,11 @@ mod tests {
         for (reply, login, words) in [
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", false, "proxy_user: NAME"),
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n", true, "check proxy_user"),
+            ("HTTP/1.0 401 Unauthorized\r\n\r\n", true, "check proxy_user"),
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n", true, "it offers: NTLM"),
             ("HTTP/1.1 403 Filtered\r\n\r\n", false, "must allow CONNECT"),
             ("HTTP/1.1 502 Bad Gateway\r\n\r\n", false, "cannot reach web01:5986"),
+            ("HTTP/1.0 500 Unable to connect\r\n\r\n", false, "cannot reach web01:5986"),
             ("SSH-2.0-OpenSSH_9.2\r\n\r\n", false, "check its port"),
             ("HTTP/1.1 400 Bad\r\n\r\n", false, "(HTTP 400)"),
         ] {

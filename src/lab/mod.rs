@@ -25,6 +25,7 @@ mod model_app;
 mod model_files;
 mod model_iis;
 mod model_sql;
+mod pull;
 mod schema;
 pub mod sql;
 mod stock;

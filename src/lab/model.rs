@@ -8,6 +8,7 @@ use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
 use super::model_sql::SqlConnection;
 use super::sql::Instance;
+use super::tree::TreeWanted;
 use super::{Folder, LabError, features, stock};
 use crate::hostcall::{Access, Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
@@ -92,7 +93,9 @@ impl Model {
             },
             Write::IisControl { target, action } => self.control(target, *action),
             Write::PutTree { path, files: None, .. } => self.make_folder(path),
-            Write::PutTree { path, files: Some(files), from, except } => self.put_tree(path, files, from, except),
+            Write::PutTree { path, files: Some(files), from, except, pull } => {
+                self.put_tree(&TreeWanted { path, files, from, except }, pull.as_ref())
+            }
             Write::PutFile { tree, file, at_bytes, data } => self.put_file(tree, file, *at_bytes, data),
             Write::Remove { path, must } => self.remove(path, *must),
             Write::SetAcl { path, grants } => self.set_acl(path, grants),

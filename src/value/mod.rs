@@ -6,6 +6,7 @@
 mod account_name;
 mod canonical;
 mod change;
+mod download_url;
 mod endpoint;
 mod flags;
 mod iis_text;
@@ -23,6 +24,7 @@ mod xml_text;
 pub use account_name::AccountName;
 pub use canonical::canonical;
 pub use change::{Change, Changes, diff};
+pub use download_url::DownloadUrl;
 pub use endpoint::Endpoint;
 pub use flags::Flags;
 pub use iis_text::IisText;

@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from delivery import delivery
+from doors import doors
 
 FARMHAND = os.path.abspath(sys.argv[1])
 HOSTS = [50, 100, 200, 1000]
@@ -85,7 +86,7 @@ def validate(root):
 
 with tempfile.TemporaryDirectory() as name:
     root = pathlib.Path(name)
-    wrong = growth(root) + validate(root) + delivery(run, root)
+    wrong = growth(root) + validate(root) + doors(run, root) + delivery(run, root)
 for line in wrong:
     print("wrong: " + line)
 sys.exit(bool(wrong))

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import sshd
+import yaml
 
 FARMHAND = os.environ["FARMHAND"]
 EXAMPLE = os.environ["SSH_EXAMPLE"]
@@ -41,6 +43,10 @@ class Farm:
         with open(self.path(name), "w") as file:
             file.write(text)
         return self.path(name)
+
+    def read(self, name):
+        with open(self.path(name)) as file:
+            return file.read()
 
     def run(self, *arguments, cwd=None, input=None, **environment):
         environment = {**self.environment, **environment}
@@ -331,29 +337,38 @@ def a_lost_answer_is_settled_by_looking(farm, servers):
     expect(farm.apply(), 0, "1 ok, 1 changed, 0 failed")
 
 
-def one_inventory_mixes_ssh_and_winrm(farm, server):
+def one_inventory_mixes_every_door(farm, server):
+    """The whole playbook: SQL Server over TDS, web servers over SSH, WinRM with NTLM, and WinRM over HTTPS."""
     server.authorize(key(farm))
-    more = {"key_file": "id", "known_hosts": farm.know(server.known())}
     os.mkdir(farm.path("lab"))
-    farm.write("lab/inventory.yml", json.dumps({"groups": {"web": {"hosts": {"web02": {}}}}}))
-    winrm, http = sshd.free_port(), sshd.free_port()
-    command = [FARMHAND, "lab", "serve", "-i", farm.path("lab", "inventory.yml")]
-    command += ["--port", str(winrm), "--http-port", str(http)]
-    lab = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=farm.environment)
+    secure = {"connection": {"scheme": "https", "auth": "basic"}}
+    lab_hosts = {"sql": {"hosts": {"sql01": {"lab": {"folders": [r"E:\keys"], "sql": {"version": "2019"}}}}}, "web": {"hosts": {"web02": {}, "web03": secure}}}
+    farm.write("lab/inventory.yml", json.dumps({"groups": lab_hosts}))
+    ports = [word for port in ("--port", "--http-port", "--sql-port") for word in (port, "0")]
+    command = [FARMHAND, "lab", "serve", "-i", farm.path("lab", "inventory.yml"), *ports]
+    with open(farm.path("served.yml"), "w") as served, open(farm.path("news.txt"), "w") as news:
+        lab = subprocess.Popen(command, stdout=served, stderr=news, env=farm.environment)
     try:
-        lab.stdout.readline()
+        for _ in range(600):
+            if "serving 3 hosts" in farm.read("news.txt"):
+                break
+            time.sleep(0.1)
         with open(farm.path("lab", ".farmhand", "lab", "secrets", "lab-operator")) as file:
             password = file.read().strip()
-        farm.inventory({"web01": (server, more)})
-        with open(farm.path("inventory.yml")) as file:
-            inventory = json.load(file)
-        operator = {"user": r"LAB\operator", "password": "{{ secret('env:LAB_PASSWORD') }}"}
-        web02 = {"address": "127.0.0.1", "connection": {"via": "winrm", "port": winrm, **operator}}
-        inventory["groups"]["web"]["hosts"]["web02"] = web02
+        farm.inventory({"web01": (server, {"key_file": "id", "known_hosts": farm.know(server.known())})})
+        inventory = json.loads(farm.read("inventory.yml"))
+        for name, host in yaml.safe_load(farm.read("served.yml"))["groups"]["lab"]["hosts"].items():
+            operator = {"via": "winrm", "user": r"LAB\operator", "password": "{{ secret('env:FARMHAND_LAB_PASSWORD') }}"}
+            host["connection"] = {**operator, **host["connection"]}
+            inventory["groups"]["sql" if name == "sql01" else "web"]["hosts"][name] = host
         farm.write("inventory.yml", json.dumps(inventory))
-        done = farm.apply(LAB_PASSWORD=password)
-        expect(done, 0, "web01 changed and proved", "web02 changed and proved")
-        expect(farm.apply(LAB_PASSWORD=password), 0, "2 ok, 0 changed, 0 failed")
+        doors = [host.get("connection", {}).get("scheme", host["connection"]["via"]) for host in inventory["groups"]["web"]["hosts"].values()]
+        assert sorted(doors) == ["https", "ssh", "winrm"], doors
+        for name in ["sql-master-key", "sql-master-key-backup"]:
+            expect(farm.run("secret", "set", name, cwd=farm.folder, input="A-Password-for-%s-1\n" % name), 0)
+        done = farm.apply("all", FARMHAND_LAB_PASSWORD=password)
+        expect(done, 0, *["%s changed and proved" % name for name in ["sql01", "web01", "web02", "web03"]])
+        expect(farm.apply("all", FARMHAND_LAB_PASSWORD=password), 0, "4 ok, 0 changed, 0 failed")
     finally:
         lab.terminate()
         lab.wait(10)
@@ -470,7 +485,7 @@ def main():
             attempt(results, where_there_is_no_sftp_files_go_through_the_agent, own, server)
         own = farm("mixed")
         with sshd.running(own.path("web01"), EXAMPLE) as server:
-            attempt(results, one_inventory_mixes_ssh_and_winrm, own, server)
+            attempt(results, one_inventory_mixes_every_door, own, server)
         attempt(results, this_machine_is_reached_without_any_door, farm("local"), EXAMPLE)
     print("%d passed, %d failed" % (results.count(True), results.count(False)))
     return 0 if all(results) else 1

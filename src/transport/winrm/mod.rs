@@ -26,6 +26,8 @@ pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
 pub use reached::Reached;
+#[cfg(test)]
+pub(crate) use spnego::Login as SpnegoClient;
 pub use spnego::channel_bindings;
 
 use super::{Received, SendError, Traffic, TransportError};

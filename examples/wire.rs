@@ -5,9 +5,10 @@
 //! prints the file of the authority that vouches for it too.
 //! `wire sql` starts a lab host's SQL Server, prints its address and the file of the authority that vouches for it, and
 //! runs until its input ends; its log-in is `operator`.
-//! `wire look HOST:PORT USER` logs in there and asks one question; with `ntlm`, `negotiate` or `basic` and the
+//! `wire look HOST:PORT USER` logs in there and asks one question; with `ntlm`, `negotiate`, `basic` or `kerberos` and the
 //! authority's file behind it, over HTTPS. A proxy is in `WIRE_PROXY` as `HOST:PORT`, an account there in
-//! `WIRE_PROXY_USER`. The password, for both, is in `WIRE_PASSWORD`.
+//! `WIRE_PROXY_USER`. The password, for both, is in `WIRE_PASSWORD`. Where `WIRE_KERBEROS` is set, it logs in by Kerberos,
+//! with what `WIRE_KEYTAB`, `WIRE_TICKETS`, `WIRE_REALM`, `WIRE_KDC` and `WIRE_SPN` say.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use farmhand::lab::sql::{Instance, SqlSpec};
 use farmhand::lab::wsman::{Account, Accounts, AlsoIn, Hardening, Settings, WsManServer};
 use farmhand::lab::{AgentProcess, Answers, HostSpec, Lab, LabHost, WireFault};
 use farmhand::session::{ReadSession, Settings as SessionSettings};
+use farmhand::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
 use farmhand::transport::winrm::{self, Auth, Target, WinRm};
 use farmhand::transport::{Transport, log_filter};
 use farmhand::value::SecretValue;
@@ -99,6 +101,17 @@ async fn sql(password: SecretValue) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn kerberos() -> Kerberos {
+    let said = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let proof = match (said("WIRE_KEYTAB"), said("WIRE_TICKETS")) {
+        (Some(keytab), _) => Proof::Keytab(keytab.into()),
+        (None, Some(_)) => Proof::TicketCache,
+        (None, None) => Proof::Password,
+    };
+    let kdcs = said("WIRE_KDC").iter().flat_map(|kdcs| kdcs.split(' ')).filter_map(Kdc::parse).collect();
+    Kerberos { proof, realm: said("WIRE_REALM"), kdcs, spn: said("WIRE_SPN") }
+}
+
 async fn look(address: &str, user: &str, password: SecretValue, https: Option<(&str, &str)>) -> anyhow::Result<()> {
     let (host, port) = address.split_once(':').ok_or_else(|| anyhow::anyhow!("an address is HOST:PORT"))?;
     let account = Arc::new(winrm::Account::new(user, password));
@@ -108,10 +121,14 @@ async fn look(address: &str, user: &str, password: SecretValue, https: Option<(&
             "ntlm" => Auth::Ntlm,
             "negotiate" => Auth::Negotiate,
             "basic" => Auth::Basic,
+            "kerberos" => Auth::Kerberos(Arc::new(kerberos())),
             other => anyhow::bail!("no way to log in is called {other}"),
         };
         let trust = Trust::Authorities(Authorities::Also(std::fs::read(ca)?));
         target.tls = Some(Tls { name: "localhost".to_owned(), trust, identity: None });
+    }
+    if std::env::var_os("WIRE_KERBEROS").is_some() {
+        target.auth = Auth::Kerberos(Arc::new(kerberos()));
     }
     if let Ok(proxy) = std::env::var("WIRE_PROXY") {
         let (host, port) = proxy.split_once(':').ok_or_else(|| anyhow::anyhow!("a proxy is HOST:PORT"))?;

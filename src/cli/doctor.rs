@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::lab_farm::{self, LabFarm};
 use super::target::{self, InventoryArg, Logins, runtime};
 use super::ways::ways;
-use super::{Against, Exit, Failure, Ui};
+use super::{Against, Exit, Failure, Ui, logins};
 use crate::diagnostic::Sources;
 use crate::doctor::{Outcome, Section, examine};
 use crate::engine::{Sessions, Ways, nonce};
@@ -65,13 +65,16 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let (lab, stores) = match against {
-        Against::Farm => (None, Stores::open(folder)),
+        Against::Farm => (None, logins::stores(folder)),
         Against::Lab(engine) => {
             let folder = lab_farm::folder(&path);
             let all: Vec<Arc<Host>> = inventory.hosts.values().map(Arc::clone).collect();
             (Some(LabFarm::open(&folder, &all, engine)?), Stores::lab(&folder))
         }
     };
+    if lab.is_none() {
+        logins::ask(&logins::all(&hosts), &stores)?;
+    }
     let logins = Logins { sources: &sources, stores: Arc::new(stores) };
     let ways = ways_to(&logins, &hosts, lab.as_ref())?;
     let nonce = nonce().context("the system has no randomness to give").map_err(Failure::work)?;

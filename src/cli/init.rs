@@ -15,6 +15,9 @@ use crate::secret::{Existing, Stores};
 /// The secret that holds the connection's password.
 const SECRET: &str = "deploy";
 
+/// A group of servers with SQL Server, to be made out of comments.
+const SQL: &str = include_str!("init/sql.yml");
+
 /// Write the files of a first real farm: inventory, playbook, sealed secrets, .gitignore
 ///
 /// Asks for what is not given: the servers, the account that logs in to them, and its password, which is sealed. Without a
@@ -159,7 +162,7 @@ fn inventory(hosts: &[String], user: &str) -> Result<String, String> {
     Ok(format!(
         "# The farm: groups of hosts, how each is reached, and what differs between them.\n\
          groups:\n  web:\n    hosts:\n{lines}    connection:\n      via: winrm\n      user: {}\n      \
-         password: \"{{{{ secret('{SECRET}') }}}}\"\n",
+         password: \"{{{{ secret('{SECRET}') }}}}\"\n{SQL}",
         quoted(user)
     ))
 }
@@ -181,6 +184,11 @@ mod tests {
             assert!(text.contains(line), "{text}");
         }
         assert!(text.contains("user: 'CORP\\o''brien'") && text.contains("\"{{ secret('deploy') }}\""), "{text}");
+        assert!(
+            text.contains("  # sql:\n")
+                && text.lines().skip_while(|line| *line != "  # sql:").all(|line| line.starts_with("  # ")),
+            "{text}"
+        );
         for wrong in ["", "a b", "a: b", "a{}", "x='y'", "-a", "a=b c", "=x", "a="] {
             assert!(inventory(&hosts(&[wrong]), "u").is_err(), "{wrong}");
         }

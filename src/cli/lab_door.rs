@@ -96,7 +96,7 @@ impl WinrmDoor {
             keys = format!(", scheme: https, ca: '{}'", ca.display());
         }
         match self.spoken() {
-            Auth::Ntlm => {}
+            Auth::Ntlm | Auth::Kerberos(_) => {}
             Auth::Negotiate => keys.push_str(", auth: negotiate"),
             Auth::Basic => keys.push_str(", auth: basic"),
             Auth::Certificate => {

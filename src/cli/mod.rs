@@ -16,6 +16,7 @@ mod lab;
 mod lab_door;
 mod lab_engine;
 mod lab_farm;
+mod logins;
 mod machine_keys;
 mod man;
 mod plan;

@@ -10,16 +10,16 @@ use super::farm::Farm;
 use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
 use super::machine_keys::{self, Purpose};
-use super::{Failure, Ui};
+use super::{Failure, Ui, logins};
 use crate::diagnostic::{Diagnostic, Sources, Span, render_all};
 use crate::engine::Work;
 use crate::inventory::{self, ALL, Host, Inventory, InventoryFiles};
 use crate::plan::Asked;
-use crate::playbook::{Loaded, Packages, Playbook, Request, deliver, load, missing_secrets};
+use crate::playbook::{Loaded, Packages, Playbook, Request, deliver, load};
 use crate::release::Release;
 use crate::secret::Stores;
 use crate::template::Variables;
-use crate::value::{Fingerprint, SecretRef, Store};
+use crate::value::{Fingerprint, SecretRef};
 
 /// The files and variables that say what shall be.
 #[derive(clap::Args)]
@@ -143,6 +143,8 @@ impl Right {
 /// Which secrets must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
+    /// All, in their stores: nobody is asked.
+    Stored,
     /// All.
     All,
     /// Those that log in to hosts.
@@ -184,20 +186,12 @@ impl Files {
         let Loaded { playbook, mut diagnostics } = load(&mut sources, &request);
         let folder = self.playbook.parent().unwrap_or(Path::new(""));
         let lab = against.is_lab();
-        let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { Stores::open(folder) };
+        let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { logins::stores(folder) };
         if let Some(playbook) = &playbook {
-            // A machine key that is not there yet is made by `apply`.
-            let made = playbook.machine_keys();
-            let hosts = playbook.plays.iter().flat_map(|play| &play.hosts);
-            let logins: BTreeSet<&SecretRef> =
-                hosts.flat_map(|it| it.host.connection.secrets()).map(|(secret, _)| secret).collect();
-            let needed = |reference: &SecretRef| needs == Needs::All || logins.contains(reference);
-            let exists = |reference: &SecretRef| {
-                lab || !needed(reference) || stores.exists(reference) || made.contains(reference)
-            };
-            diagnostics.extend(missing_secrets(&playbook.secrets, exists));
-            if let Some(used) = playbook.secrets.iter().find(|it| it.reference.store == Store::Exec) {
-                diagnostics.extend(stores.exec_trouble().map(|it| Diagnostic::new(used.span, it.to_string())));
+            let right = diagnostics.is_empty();
+            // The lab makes up what it lacks, and asks nobody.
+            if !lab {
+                diagnostics.extend(logins::missing(playbook, &stores, needs, right)?);
             }
         }
         let packages = playbook.as_ref().map(|playbook| Packages::open(playbook, folder, &mut diagnostics));

@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
-    let loaded = args.files.load(ui, against, super::target::Needs::All)?;
+    let loaded = args.files.load(ui, against, super::target::Needs::Stored)?;
     let (plays, hosts, steps) = loaded.counts();
     ui.text(&format!("{} is right: {plays} plays, {hosts} hosts, {steps} resources\n", args.files.playbook()));
     let asked = loaded.asked_when_needed();

@@ -7,7 +7,7 @@ use super::target::Logins;
 use super::{Failure, typed, winrm_way};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
-use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via};
+use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via, WinrmAuth};
 use crate::sql::{self, Trust};
 use crate::transport::ssh::Jump;
 use crate::value::SecretRef;
@@ -44,22 +44,25 @@ fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
         Via::Winrm => {
             let over = Over::WinRm(winrm_way::over(right, host)?);
             let place = at(if connection.winrm.https { WINRM_HTTPS_PORT } else { WINRM_PORT });
+            if connection.winrm.auth == WinrmAuth::Kerberos && connection.password.is_none() {
+                // Keytabs and tickets know whose they are.
+                let user = connection.user.clone().unwrap_or_default();
+                return Ok(Some(Reach { place, user, password: none, over }));
+            }
             if !connection.winrm.takes_password() {
                 let user = connection.user.clone().unwrap_or_else(|| winrm_way::holder(host));
                 return Ok(Some(Reach { place, user, password: none, over }));
             }
             let hint = "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }";
-            let typed = |user: &String| Ok(typed::password(user)?.map(|password| (user.clone(), password)));
-            let found = match (found, &connection.user) {
-                (None, Some(user)) => typed(user)?,
-                (found, _) => found,
-            };
-            let (user, password) = found.ok_or_else(|| nobody(hint))?;
+            let (user, password) = or_typed(found, connection.user.as_ref())?.ok_or_else(|| nobody(hint))?;
             Some(Reach { place, user, password, over })
         }
         Via::Ssh => {
             let hint = "in the inventory: connection: { via: ssh, user: 'CORP\\deploy', key_file: ~/.ssh/id_ed25519 }";
             let user = connection.user.clone().ok_or_else(|| nobody(hint))?;
+            // Without a key there is nothing but a password.
+            let bare = connection.ssh.key_file.is_none() && !connection.ssh.agent;
+            let found = if bare { or_typed(found, Some(&user))? } else { found };
             let over = Over::Ssh(ssh(right, host, &user, found.is_some())?);
             let password = found.map_or(none, |(_, password)| password);
             Some(Reach { place: at(SSH_PORT), user, password, over })
@@ -100,7 +103,8 @@ fn ssh(right: &Logins, host: &Host, user: &str, password: bool) -> Result<SshRea
 /// The way to a host's SQL Server.
 fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
     let sql = &host.sql;
-    let (user, password) = login(right, sql.user.as_ref(), sql.password.as_ref()).ok_or_else(|| {
+    let found = or_typed(login(right, sql.user.as_ref(), sql.password.as_ref()), sql.user.as_ref())?;
+    let (user, password) = found.ok_or_else(|| {
         let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
         failure.hint("in the inventory: sql: { via: tds, user: farmhand, password: \"{{ secret('sql-farmhand') }}\" }")
     })?;
@@ -110,6 +114,14 @@ fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
     let place = Place::At(address, sql.port.unwrap_or(sql::PORT));
     let trust = sql.ca.as_ref().map_or(Trust::System, |pem| Trust::Also(pem.to_vec()));
     Ok(TdsReach { place, certificate_name, trust, user, password })
+}
+
+/// Who logs in, the password typed where nothing says what finds it.
+fn or_typed(found: Option<(String, Password)>, user: Option<&String>) -> Result<Option<(String, Password)>, Failure> {
+    match (found, user) {
+        (None, Some(user)) => Ok(typed::password(user)?.map(|password| (user.clone(), password))),
+        (found, _) => Ok(found),
+    }
 }
 
 /// Who logs in, and what finds the password.

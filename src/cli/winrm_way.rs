@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::Failure;
 use super::target::Logins;
 use crate::diagnostic::Span;
@@ -11,6 +13,7 @@ use crate::engine::{FindIdentity, Password, ProxyReach, WinrmReach, WinrmTls};
 use crate::http::{Authorities, CertificateHash, Trust, identity};
 use crate::inventory::{Host, WebProxy, WinrmAuth, WinrmConnection, is_pkcs12};
 use crate::transport::winrm::Auth;
+use crate::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
 use crate::value::SecretRef;
 
 /// What WinRM needs besides an account. A file that is not there is a mistake in the inventory.
@@ -21,10 +24,7 @@ pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
         WinrmAuth::Negotiate => Auth::Negotiate,
         WinrmAuth::Basic => Auth::Basic,
         WinrmAuth::Certificate => Auth::Certificate,
-        WinrmAuth::Kerberos => {
-            let failure = Failure::input(format!("farmhand cannot log in to {} with Kerberos yet", host.name));
-            return Err(failure.hint("auth: ntlm"));
-        }
+        WinrmAuth::Kerberos => Auth::Kerberos(Arc::new(kerberos(right, host)?)),
     };
     let tls = if winrm.https { Some(tls(right, host)?) } else { None };
     let proxy = winrm.proxy.as_ref().map(|WebProxy { host, port, user, password }| {
@@ -32,6 +32,32 @@ pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
         ProxyReach { host: host.clone(), port: *port, login }
     });
     Ok(WinrmReach { auth, tls, proxy })
+}
+
+/// What Kerberos needs besides the account.
+fn kerberos(right: &Logins, host: &Host) -> Result<Kerberos, Failure> {
+    let winrm = &host.connection.winrm;
+    let proof = match (&winrm.keytab, &host.connection.password) {
+        (Some((path, span)), _) => {
+            read(right, host, "keytab", path, *span).map(Zeroizing::new)?;
+            Proof::Keytab(path.clone())
+        }
+        (None, Some(_)) => Proof::Password,
+        (None, None) if Kerberos::TAKES_TICKETS => Proof::TicketCache,
+        (None, None) => {
+            let message = format!("nothing says what proves who logs in to {} by Kerberos", host.name);
+            return Err(Failure::input(message).hint(
+                "password: \"{{ secret('deploy') }}\" or keytab: deploy.keytab in its connection; the tickets of kinit are \
+                 for a farmhand that was built with the feature `kinit`",
+            ));
+        }
+    };
+    let kdc = |written: &String| {
+        let failure = || Failure::input(format!("the KDC {written:?} of {} is no host or host:port", host.name));
+        Kdc::parse(written).ok_or_else(|| failure().hint("kdc: dc01.corp.example, or a list of such"))
+    };
+    let kdcs = winrm.kdcs.iter().map(kdc).collect::<Result<_, _>>()?;
+    Ok(Kerberos { proof, realm: winrm.realm.clone(), kdcs, spn: winrm.spn.clone() })
 }
 
 /// What messages call who logs in by a certificate alone.

@@ -40,6 +40,12 @@ pub fn sql_advice(number: i32) -> Option<&'static str> {
     of_sql.clone().find(|entry| entry.codes.contains(&number)).map(|entry| entry.todo.as_str())
 }
 
+/// What is known of a code of Kerberos.
+pub fn kerberos(code: i64) -> Option<&'static Entry> {
+    let code = code.to_string();
+    ENTRIES.iter().find(|entry| entry.area == Area::Kerberos && entry.codes.contains(&code))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

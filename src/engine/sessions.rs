@@ -13,6 +13,7 @@ use crate::http::{self, Identity, Proxy, Tls};
 use crate::session::{Input, ReadSession, SessionError, Settings, WriteSession};
 use crate::sql::{Patience, SqlError, TdsReader, TdsTarget, Trust};
 use crate::transport::ssh::{self, Jump, Kept, Ssh};
+use crate::transport::winrm::kerberos::Proof;
 use crate::transport::winrm::{Account, Auth, Target, WinRm};
 use crate::transport::{Local, Transport};
 use crate::value::{SecretRef, SecretValue};
@@ -253,12 +254,13 @@ impl Place {
 async fn winrm_target(host: &str, reach: &Reach, over: &WinrmReach) -> Result<Target, DoorError> {
     let (address, port) = reach.place.find().await?;
     let find = |password: &Password| password().map_err(DoorError::Unreachable);
-    let password = match over.auth {
+    let password = match &over.auth {
         Auth::Certificate => SecretValue::new(String::new()),
-        Auth::Ntlm | Auth::Negotiate | Auth::Basic => find(&reach.password)?,
+        Auth::Kerberos(kerberos) if kerberos.proof != Proof::Password => SecretValue::new(String::new()),
+        Auth::Ntlm | Auth::Negotiate | Auth::Basic | Auth::Kerberos(_) => find(&reach.password)?,
     };
     let mut target = Target::new(host, &address, port, Arc::new(Account::new(&reach.user, password)));
-    target.auth = over.auth;
+    target.auth = over.auth.clone();
     if let Some(tls) = &over.tls {
         let identity = tls.certificate.as_ref().map(|find| find()).transpose();
         let identity = identity.map_err(DoorError::Unreachable)?;

@@ -122,6 +122,7 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
                 let done =
                     |(write, outcome): (&Write, &Outcome)| matches!(outcome, Outcome::Done(_)).then(|| write.clone());
                 let done: Vec<Write> = writes.iter().zip(&outcomes).filter_map(done).collect();
+                ended.reasons.extend(carried_out(&done));
                 ended.reasons.extend(take_back(run, work, stage, &done).await);
                 return Err(ended);
             }
@@ -168,6 +169,12 @@ fn failed<D: Door>(
     let mut reasons = vec![reason];
     reasons.extend(symptoms(run, work, stage, &answers));
     Ended { status: Status::Failed, reasons }
+}
+
+/// Which statements were carried out before one was refused; nobody else takes them back.
+fn carried_out(done: &[Write]) -> Option<String> {
+    let statements: Vec<&str> = done.iter().filter(|write| matches!(write, Write::Sql { .. })).map(tried).collect();
+    (!statements.is_empty()).then(|| format!("carried out before that: {}", statements.join("; ")))
 }
 
 fn symptoms<D: Door>(
@@ -227,8 +234,8 @@ async fn settle<D: Door>(
     reason: &str,
     intent: u64,
 ) -> Result<Looked, Ended> {
-    let left_behind = take_back(run, work, stage, &stage.writes).await;
-    run.outcome.notes.extend(left_behind);
+    let taken_back = take_back(run, work, stage, &stage.writes).await;
+    run.outcome.notes.extend(taken_back);
     let servicing = stage.writes.iter().any(|write| matches!(write, Write::InstallFeatures { .. }));
     let deadline = Instant::now() + if servicing { SERVICING } else { run.shared.options.settle };
     let looked = loop {
@@ -354,6 +361,9 @@ fn unproved(stage: &Stage, looked: &Looked) -> Vec<String> {
     let mut left: Vec<String> = steps
         .flat_map(|step| step.changes.0.iter().map(|change| format!("{}.{}", step.address, change.property)))
         .collect();
+    // What can be told no longer is not proved, as of a database that has become a secondary replica meanwhile.
+    let silent = looked.not_compared.iter().filter(|it| stage.steps.iter().any(|step| step.address == it.address));
+    left.extend(silent.map(|it| format!("{} (not known any more: {})", it.address, it.property)));
     left.extend(looked.troubles.iter().filter_map(|(_, trouble)| match trouble {
         crate::plan::Trouble::Refused { index, .. } if ours(*index) => Some(describe(trouble)),
         _ => None,

@@ -8,7 +8,7 @@ use crate::hostcall::{Outcome, Write};
 use crate::plan::Stage;
 use crate::resource::Writes;
 
-/// Takes back what is of no use without the rest of the stage, such as a scratch database. Gives what stays after all.
+/// Takes back what is of no use without the rest of the stage, such as a scratch database. Tells what was done about it.
 pub(super) async fn take_back<D: Door>(
     run: &mut HostRun<D>,
     work: &(usize, HostWork),
@@ -28,6 +28,7 @@ pub(super) async fn take_back<D: Door>(
         Ok(Ok((outcomes, _))) => {
             let told = writes.iter().zip(&outcomes).filter_map(|(write, outcome)| match outcome {
                 Outcome::Failed(refusal) => Some(format!("left behind: {}", refused(tried(write), refusal))),
+                Outcome::Done(_) => Some(format!("carried out after that: {}", tried(write))),
                 _ => None,
             });
             told.collect()

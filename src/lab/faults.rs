@@ -91,7 +91,7 @@ faults! {
     SqlLockTimeout = "sql_lock_timeout",
     /// The transaction log is full, error 9002.
     SqlLogFull = "sql_log_full",
-    /// The connection breaks off and this instance is secondary in its availability groups (once).
+    /// The connection breaks off at a change, and this instance is secondary in its availability groups (once).
     SqlFailover = "sql_failover",
     /// A key is backed up into a file of 0 bytes.
     SqlBackupEmpty = "sql_backup_empty",

@@ -9,6 +9,7 @@ mod child;
 mod error;
 mod exec;
 mod file;
+mod given;
 mod hexadecimal;
 mod history;
 mod identity;
@@ -25,6 +26,7 @@ mod surroundings;
 mod tests;
 
 pub use error::SecretError;
+pub use given::Given;
 pub use recipe::Recipe;
 pub use recipients::Recipient;
 pub use redaction::Redaction;

@@ -21,12 +21,10 @@ from spnego._ntlm_raw.messages import Authenticate, AvFlags, AvId, NTClientChall
 
 SHELL = "{http://schemas.microsoft.com/wbem/wsman/1/windows/shell}"
 BOUNDARY = b"--Encrypted Boundary"
-SEALED = (
-    'multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted";boundary="Encrypted Boundary"'
-)
-PARTS = re.compile(
+SEALED = 'multipart/encrypted;protocol="%s";boundary="Encrypted Boundary"'
+PARTS = (
     rb"--Encrypted Boundary\r\n"
-    rb"\tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n"
+    rb"\tContent-Type: %s\r\n"
     rb"\tOriginalContent: type=application/soap\+xml;charset=UTF-8;Length=(\d+)\r\n"
     rb"--Encrypted Boundary\r\n"
     rb"\tContent-Type: application/octet-stream\r\n"
@@ -38,8 +36,8 @@ class Acceptor(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, tamper=False, unseal=False):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, handler=None, tamper=False, unseal=False):
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.tamper = tamper
         self.unseal = unseal
         self.clear = []
@@ -91,18 +89,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
+    schemes = ("Negotiate",)
+    protocol = b"application/HTTP-SPNEGO-session-encrypted"
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if b"Envelope" in body or b"schemas" in body:
             self.server.clear.append(body)
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        if scheme == "Negotiate":
+        if scheme in self.schemes:
             if body:
                 self.server.problems.append("a login carries a body")
             return self.log_in(base64.b64decode(token))
         if self.context is None or not self.context.complete:
-            return self.answer(401, WWW_Authenticate="Negotiate")
+            return self.answer(401, WWW_Authenticate=self.schemes[0])
         self.operate(body)
+
+    def unwrap(self, header, data):
+        return self.context.unwrap_winrm(header, data)
+
+    def wrap(self, plain):
+        """The header and the ciphertext."""
+        wrapped = self.context.wrap_winrm(plain)
+        return wrapped.header, wrapped.data
 
     def log_in(self, token):
         if token[8:12] == b"\x01\0\0\0":
@@ -122,33 +131,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(401, WWW_Authenticate="Negotiate " + base64.b64encode(out).decode())
 
     def operate(self, body):
-        head = PARTS.match(body)
+        head = re.match(PARTS % re.escape(self.protocol), body)
         if not head or not body.endswith(BOUNDARY + b"--\r\n"):
             self.server.problems.append("the framing is not MS-WSMV's: %r" % body[:300])
             return self.answer(400)
         sealed = body[head.end() : -len(BOUNDARY + b"--\r\n")]
         length = struct.unpack("<I", sealed[:4])[0]
-        plain = self.context.unwrap_winrm(sealed[4 : 4 + length], sealed[4 + length :])
+        plain = self.unwrap(sealed[4 : 4 + length], sealed[4 + length :])
         if len(plain) != int(head[1]):
             self.server.problems.append("the length is wrong")
         reply = self.perform(ET.fromstring(plain)).encode()
         if self.server.unseal:
             return self.answer(200, reply, Content_Type="application/soap+xml;charset=UTF-8")
-        wrapped = self.context.wrap_winrm(reply)
-        data = wrapped.data
+        header, data = self.wrap(reply)
         if self.server.tamper:
             data = data[:100] + bytes([data[100] ^ 1]) + data[101:]
         # No tabs, as some servers have it: the other half of what a client must read.
         body = (
-            b"--Encrypted Boundary\r\nContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n"
-            b"OriginalContent: type=application/soap+xml;charset=UTF-8;Length=%d\r\n" % len(reply)
+            b"--Encrypted Boundary\r\nContent-Type: %s\r\n" % self.protocol
+            + b"OriginalContent: type=application/soap+xml;charset=UTF-8;Length=%d\r\n" % len(reply)
             + b"--Encrypted Boundary\r\nContent-Type: application/octet-stream\r\n"
-            + struct.pack("<I", len(wrapped.header))
-            + wrapped.header
+            + struct.pack("<I", len(header))
+            + header
             + data
             + b"--Encrypted Boundary--\r\n"
         )
-        self.answer(200, body, Content_Type=SEALED)
+        self.answer(200, body, Content_Type=SEALED % self.protocol.decode())
 
     def perform(self, envelope):
         find = lambda name: next((it for it in envelope.iter() if it.tag.endswith("}" + name)), None)

@@ -106,7 +106,7 @@ pub async fn answers(sheet: &mut Sheet, place: &Place, reach: &WinrmReach) -> bo
         }
     };
     let asked = async { connection?.exchange(question(&host, port), ANSWER_PATIENCE).await };
-    sheet.put(offers(asked.await, reach.auth))
+    sheet.put(offers(asked.await, &reach.auth))
 }
 
 fn proxy(reach: &WinrmReach) -> Result<Option<Proxy>, String> {
@@ -151,7 +151,7 @@ fn question(host: &str, port: u16) -> Request<Bytes> {
 }
 
 /// What is offered to whoever has not logged in.
-fn offers(reply: Result<Response<Bytes>, HttpError>, auth: Auth) -> Line {
+fn offers(reply: Result<Response<Bytes>, HttpError>, auth: &Auth) -> Line {
     let reply = match reply {
         Ok(reply) => reply,
         Err(error) => {
@@ -206,15 +206,15 @@ mod tests {
             assert_eq!(line.outcome, outcome, "{line:?}");
             assert!(format!("{line:?}").contains(says), "{says}: {line:?}");
         };
-        check(reply(401, &["Negotiate", "Kerberos"], Auth::Ntlm), Passed, "Negotiate, Kerberos");
-        check(reply(401, &["Basic realm=\"WSMAN\""], Auth::Ntlm), Failed, "Auth\\\\Negotiate");
-        check(reply(401, &["Basic realm=\"WSMAN\""], Auth::Basic), Passed, "Basic");
-        check(reply(401, &["Negotiate"], Auth::Basic), Failed, "auth: ntlm");
-        check(reply(401, &["Negotiate"], Auth::Certificate), Passed, "Negotiate");
-        check(reply(401, &[], Auth::Ntlm), Failed, "nothing");
-        check(reply(404, &[], Auth::Ntlm), Failed, "HTTP 404");
+        check(reply(401, &["Negotiate", "Kerberos"], &Auth::Ntlm), Passed, "Negotiate, Kerberos");
+        check(reply(401, &["Basic realm=\"WSMAN\""], &Auth::Ntlm), Failed, "Auth\\\\Negotiate");
+        check(reply(401, &["Basic realm=\"WSMAN\""], &Auth::Basic), Passed, "Basic");
+        check(reply(401, &["Negotiate"], &Auth::Basic), Failed, "auth: ntlm");
+        check(reply(401, &["Negotiate"], &Auth::Certificate), Passed, "Negotiate");
+        check(reply(401, &[], &Auth::Ntlm), Failed, "nothing");
+        check(reply(404, &[], &Auth::Ntlm), Failed, "HTTP 404");
         let refused = HttpError::Refused { address: "web01:5985".to_owned() };
-        check(offers(Err(refused), Auth::Ntlm), Failed, "refused the connection");
+        check(offers(Err(refused), &Auth::Ntlm), Failed, "refused the connection");
     }
 
     #[test]

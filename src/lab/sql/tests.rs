@@ -171,7 +171,7 @@ fn a_group_refuses_the_broker_and_a_secondary_refuses_all() {
     bench.instance.change(join).unwrap();
     assert_eq!(bench.errors("ALTER DATABASE Chat SET DISABLE_BROKER"), [1468, 5069]);
     bench.host.break_(Fault::SqlFailover).unwrap();
-    assert_eq!(bench.run("SELECT 1"), [Reply::Dropped]);
+    assert_eq!(bench.run("CREATE DATABASE Other"), [Reply::Dropped]);
     let roles = "SELECT role_desc FROM sys.dm_hadr_availability_replica_states WHERE is_local = 1";
     assert_eq!(bench.rows(roles), ["SECONDARY"]);
     assert_eq!(bench.errors("USE Chat; CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Secret-1-key'"), [3906]);

@@ -3,6 +3,7 @@
 //! The keys of a login advance with each message, so there is one request at a time, in order. Over bare HTTP nothing
 //! leaves in clear and nothing that comes in clear is taken for an answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,20 @@ impl Target {
             auth: Auth::default(),
             tls: None,
             proxy: None,
+        }
+    }
+
+    /// The name that the host's services go by. A domain knows no addresses, so where there is one, the host's own name
+    /// is the better guess.
+    fn service_host(&self) -> &str {
+        if self.address.parse::<IpAddr>().is_ok() { &self.name } else { &self.address }
+    }
+
+    /// Who logs in, for messages.
+    fn who(&self) -> String {
+        match &self.auth {
+            Auth::Kerberos(kerberos) if self.account.name().is_empty() => kerberos.holder(),
+            _ => self.account.name(),
         }
     }
 }
@@ -241,7 +256,7 @@ impl Channel {
             None => Wire::Clear,
         };
         self.reach(Reached::Connected);
-        let login = Login::new(self.target.auth, &self.target.account, &wire);
+        let login = Login::new(&self.target.auth, &self.target.account, self.target.service_host(), &wire);
         let mut login = login.map_err(|why| self.refused(why))?;
         let mut token = login.first().await.map_err(|why| self.refused(why))?;
         self.reach(Reached::Begun);
@@ -271,14 +286,18 @@ impl Channel {
         let came = self.token(login, reply)?;
         match (reply.status(), came) {
             (status, came) if status.is_success() => {
-                login.accepted(came).map_err(|why| self.refused(why))?;
+                login.accepted(came).await.map_err(|why| self.refused(why))?;
                 Ok(None)
             }
             (StatusCode::UNAUTHORIZED, came) if login.awaits_challenge() => {
                 let challenge = came.ok_or_else(|| self.not_offered(login, reply))?;
-                login.next(challenge).await.map(Some).map_err(|why| self.refused(why))
+                login.next(challenge).map(Some).map_err(|why| self.refused(why))
             }
-            (StatusCode::UNAUTHORIZED, _) => Err(self.refused(login.advice().to_owned())),
+            (StatusCode::UNAUTHORIZED, came) => match login.reframed(&offers(reply)) {
+                Some(token) => Ok(Some(token)),
+                None if came.is_none() && !login.is_offered(&offers(reply)) => Err(self.not_offered(login, reply)),
+                None => Err(self.refused(login.refusal(came.as_deref()))),
+            },
             (status, _) if login.awaits_challenge() => Err(self.refused(format!(
                 "it answered HTTP {} where WinRM answers 401; check that port {} is WinRM's",
                 status.as_u16(),
@@ -290,7 +309,7 @@ impl Channel {
 
     /// The token of the login's scheme in a reply.
     fn token(&self, login: &Login, reply: &Response<Bytes>) -> Result<Option<Vec<u8>>, TransportError> {
-        let token = offers(reply).find_map(|offer| {
+        let token = offers(reply).into_iter().find_map(|offer| {
             let (scheme, token) = offer.split_once(' ')?;
             scheme.eq_ignore_ascii_case(login.scheme()).then_some(token.trim())
         });
@@ -299,7 +318,7 @@ impl Channel {
     }
 
     fn not_offered(&self, login: &Login, reply: &Response<Bytes>) -> TransportError {
-        let offered = offers(reply).collect::<Vec<_>>().join(", ");
+        let offered = offers(reply).join(", ");
         let offered = if offered.is_empty() { "nothing".to_owned() } else { offered };
         let scheme = login.scheme();
         self.refused(format!("it offers no {scheme} (it offers: {offered}); {}", login.not_offered()))
@@ -330,7 +349,7 @@ impl Channel {
     }
 
     fn refused(&self, why: String) -> TransportError {
-        TransportError::Login { host: self.target.name.clone(), user: self.target.account.name(), why }
+        TransportError::Login { host: self.target.name.clone(), user: self.target.who(), why }
     }
 
     fn unreachable(&self, error: HttpError) -> TransportError {
@@ -343,8 +362,8 @@ impl Channel {
 }
 
 /// What a host offers to log in by.
-fn offers(reply: &Response<Bytes>) -> impl Iterator<Item = &str> {
-    reply.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok())
+fn offers(reply: &Response<Bytes>) -> Vec<&str> {
+    reply.headers().get_all(WWW_AUTHENTICATE).iter().filter_map(|offer| offer.to_str().ok()).collect()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> &'a str {

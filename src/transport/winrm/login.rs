@@ -3,11 +3,14 @@
 //! A way knows its scheme, its tokens and its seal; the channel carries them and knows none of that. Nothing here
 //! decides to do without a seal: over bare HTTP every way seals or is refused.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use super::account::Account;
+use super::kerberos::{self, Kerberos};
 use super::seal::{Protocol, Sealed};
 use super::{ntlm, spnego};
 
@@ -15,7 +18,7 @@ use super::{ntlm, spnego};
 const CERTIFICATE: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
 
 /// A way to log in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Auth {
     /// NTLM's own messages under `Negotiate`, as Windows' own clients without a domain send them.
     #[default]
@@ -26,6 +29,8 @@ pub enum Auth {
     Basic,
     /// The certificate that TLS has shown.
     Certificate,
+    /// Kerberos' tickets, bare under `Kerberos`, or inside SPNEGO where the host offers `Negotiate` alone.
+    Kerberos(Arc<Kerberos>),
 }
 
 /// What carries a login and the messages after it.
@@ -56,21 +61,27 @@ pub struct Login {
 enum Way {
     Ntlm(Box<ntlm::Login>),
     Spnego(Box<spnego::Login>),
+    Kerberos(Box<kerberos::Login>),
     /// The header that goes with every request.
     EveryRequest(&'static str, Zeroizing<String>),
 }
 
 impl Login {
-    /// A login that has not begun.
+    /// A login that has not begun, on the host of an address.
     ///
     /// # Errors
     ///
     /// Why it cannot be made over this wire.
-    pub fn new(auth: Auth, account: &Account, wire: &Wire) -> Result<Login, String> {
+    pub fn new(auth: &Auth, account: &Account, address: &str, wire: &Wire) -> Result<Login, String> {
         let sealed = Some(Protocol::Spnego).filter(|_| *wire == Wire::Clear);
         let (way, sealing) = match auth {
             Auth::Ntlm => (Way::Ntlm(Box::new(ntlm::Login::new(account, wire.binding()))), sealed),
             Auth::Negotiate => (Way::Spnego(Box::new(spnego::Login::new(account, wire.binding())?)), sealed),
+            Auth::Kerberos(settings) => {
+                let login = kerberos::Login::new(settings, account, address, wire.binding())?;
+                let sealed = sealed.map(|_| login.protocol());
+                (Way::Kerberos(Box::new(login)), sealed)
+            }
             Auth::Basic | Auth::Certificate if *wire == Wire::Clear => {
                 return Err("this way to log in needs HTTPS; in the inventory: scheme: https".to_owned());
             }
@@ -84,6 +95,7 @@ impl Login {
     pub fn scheme(&self) -> &'static str {
         match &self.way {
             Way::Ntlm(_) | Way::Spnego(_) => "Negotiate",
+            Way::Kerberos(kerberos) => kerberos.scheme(),
             Way::EveryRequest(name, _) => name,
         }
     }
@@ -92,7 +104,7 @@ impl Login {
     pub fn every_request(&self) -> Option<&str> {
         match &self.way {
             Way::EveryRequest(_, header) => Some(header),
-            Way::Ntlm(_) | Way::Spnego(_) => None,
+            Way::Ntlm(_) | Way::Spnego(_) | Way::Kerberos(_) => None,
         }
     }
 
@@ -101,11 +113,11 @@ impl Login {
     /// # Errors
     ///
     /// Why it cannot be made, in words for an operator.
-    #[expect(clippy::unused_async, reason = "a way that asks a third party waits for its answer here")]
     pub async fn first(&mut self) -> Result<Option<Vec<u8>>, String> {
         match &mut self.way {
             Way::Ntlm(ntlm) => ntlm.negotiate().map(Some),
             Way::Spnego(spnego) => spnego.step(Vec::new()).map(Some),
+            Way::Kerberos(kerberos) => kerberos.first().await.map(Some),
             Way::EveryRequest(..) => Ok(None),
         }
     }
@@ -115,7 +127,7 @@ impl Login {
         match &self.way {
             Way::Ntlm(ntlm) => ntlm.awaits_challenge(),
             Way::Spnego(spnego) => spnego.awaits_challenge(),
-            Way::EveryRequest(..) => false,
+            Way::Kerberos(_) | Way::EveryRequest(..) => false,
         }
     }
 
@@ -124,12 +136,31 @@ impl Login {
     /// # Errors
     ///
     /// What is wrong with the host's token.
-    #[expect(clippy::unused_async, reason = "a way that asks a third party waits for its answer here")]
-    pub async fn next(&mut self, challenge: Vec<u8>) -> Result<Vec<u8>, String> {
+    pub fn next(&mut self, challenge: Vec<u8>) -> Result<Vec<u8>, String> {
         match &mut self.way {
             Way::Ntlm(ntlm) => ntlm.authenticate(challenge),
             Way::Spnego(spnego) => spnego.step(challenge),
-            Way::EveryRequest(..) => Err("it asks for more than was agreed on".to_owned()),
+            Way::Kerberos(_) | Way::EveryRequest(..) => Err("it asks for more than was agreed on".to_owned()),
+        }
+    }
+
+    /// The same token in another frame, where the host refused and offers no other; once.
+    pub fn reframed(&mut self, offers: &[&str]) -> Option<Vec<u8>> {
+        match &mut self.way {
+            Way::Kerberos(kerberos) => {
+                let token = kerberos.reframed(offers)?;
+                self.sealing = self.sealing.map(|_| kerberos.protocol());
+                Some(token)
+            }
+            Way::Ntlm(_) | Way::Spnego(_) | Way::EveryRequest(..) => None,
+        }
+    }
+
+    /// Whether the host offers the login's scheme, as far as the login can go on elsewise.
+    pub fn is_offered(&self, offers: &[&str]) -> bool {
+        match &self.way {
+            Way::Kerberos(kerberos) => kerberos.is_offered(offers),
+            Way::Ntlm(_) | Way::Spnego(_) | Way::EveryRequest(..) => true,
         }
     }
 
@@ -138,11 +169,12 @@ impl Login {
     /// # Errors
     ///
     /// Why it is not the host that was meant, or the login is of no use.
-    pub fn accepted(&mut self, token: Option<Vec<u8>>) -> Result<(), String> {
+    pub async fn accepted(&mut self, token: Option<Vec<u8>>) -> Result<(), String> {
         match &mut self.way {
             // Who accepts without a challenge has verified nothing, and there is no key to seal with.
             Way::Ntlm(ntlm) if ntlm.awaits_challenge() => Err("it accepted a login that was not made".to_owned()),
             Way::Spnego(spnego) => spnego.finish(token),
+            Way::Kerberos(kerberos) => kerberos.accepted(token).await,
             Way::Ntlm(_) | Way::EveryRequest(..) => Ok(()),
         }
     }
@@ -161,6 +193,7 @@ impl Login {
         match &mut self.way {
             Way::Ntlm(ntlm) => ntlm.seal(message),
             Way::Spnego(spnego) => spnego.seal(message),
+            Way::Kerberos(kerberos) => kerberos.seal(message),
             Way::EveryRequest(..) => Err("this way to log in does not seal".to_owned()),
         }
     }
@@ -174,7 +207,16 @@ impl Login {
         match &mut self.way {
             Way::Ntlm(ntlm) => ntlm.unseal(sealed),
             Way::Spnego(spnego) => spnego.unseal(sealed),
+            Way::Kerberos(kerberos) => kerberos.unseal(sealed),
             Way::EveryRequest(..) => Err("this way to log in does not seal".to_owned()),
+        }
+    }
+
+    /// Why the host says no, from the token that came with it, and what to check.
+    pub fn refusal(&self, token: Option<&[u8]>) -> String {
+        match &self.way {
+            Way::Kerberos(kerberos) => kerberos.refusal(token),
+            Way::Ntlm(_) | Way::Spnego(_) | Way::EveryRequest(..) => self.advice().to_owned(),
         }
     }
 
@@ -190,6 +232,7 @@ impl Login {
                 "check the name and the password, that the account is not locked or expired, and that it may log on over \
                  the network"
             }
+            Way::Kerberos(_) => "check that the account may log on over the network",
             Way::EveryRequest("Basic", _) => {
                 "check the name and the password; Basic is for accounts of the host itself and must be on there \
                  (winrm set winrm/config/service/auth @{Basic=\"true\"}); accounts of a domain take auth: ntlm or kerberos"
@@ -204,6 +247,7 @@ impl Login {
     /// What to do where the host does not offer the scheme.
     pub fn not_offered(&self) -> &'static str {
         match &self.way {
+            Way::Kerberos(_) => "enable Kerberos in its winrm/config/service/auth",
             Way::Ntlm(_) | Way::Spnego(_) => "enable Negotiate in its winrm/config/service/auth",
             Way::EveryRequest(..) => self.advice(),
         }

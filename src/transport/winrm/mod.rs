@@ -6,6 +6,7 @@
 mod account;
 mod channel;
 pub mod fault;
+pub mod kerberos;
 mod login;
 mod ntlm;
 pub mod ntlmssp;

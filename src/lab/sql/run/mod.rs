@@ -122,19 +122,10 @@ pub fn batch(shared: &super::instance::Shared, session: &mut Session, text: &str
     }
     session.signs.take_cancelled();
     let gate = shared.gate();
-    let mut state = match State::load(&shared.folder) {
+    let state = match State::load(&shared.folder) {
         Ok(state) => state,
         Err(failed) => return error(broken(&failed.to_string())),
     };
-    match state.shows_once(Fault::SqlFailover) {
-        Ok(false) => {}
-        Ok(true) => {
-            state.fail_over();
-            let _ = state.save();
-            return nothing(vec![Reply::Dropped]);
-        }
-        Err(failed) => return error(broken(&failed.to_string())),
-    }
     let mut run = Run {
         gate: Some(gate),
         state,
@@ -242,6 +233,11 @@ impl Run<'_> {
     /// What every statement that changes something goes through first.
     fn begin_change(&mut self) -> Carried {
         self.mutating += 1;
+        if self.state.shows_once(Fault::SqlFailover)? {
+            self.state.fail_over();
+            self.state.save()?;
+            return Err(Failure::dropped());
+        }
         let database = self.session.database.clone();
         if self.state.faults.has(Fault::SqlLogFull) {
             let text = format!("The transaction log for database '{database}' is full due to 'LOG_BACKUP'.");

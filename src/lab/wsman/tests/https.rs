@@ -79,7 +79,7 @@ async fn check_refused(target: Target, words: &[&str]) {
 async fn a_login_with_each_request_saves_two() {
     let secure = Secure::new(|_| {}).await;
     for (auth, requests) in [(Auth::Ntlm, 8), (Auth::Negotiate, 8), (Auth::Basic, 6)] {
-        assert_eq!(look(secure.target(auth, PASSWORD)).await.unwrap(), requests, "{auth:?}");
+        assert_eq!(look(secure.target(auth.clone(), PASSWORD)).await.unwrap(), requests, "{auth:?}");
     }
     if cfg!(not(windows)) {
         assert_eq!(look(secure.with_certificate("operator")).await.unwrap(), 6);
@@ -164,7 +164,7 @@ async fn a_login_that_is_passed_on_is_refused() {
         let secure = Secure::new(|settings| settings.hardening = hardening).await;
         let address = in_between(&secure).await;
         for auth in [Auth::Ntlm, Auth::Negotiate] {
-            let mut target = secure.target(auth, PASSWORD);
+            let mut target = secure.target(auth.clone(), PASSWORD);
             target.port = address.port();
             match hardening {
                 Hardening::Off => assert_eq!(look(target).await.unwrap(), 8),

@@ -9,26 +9,21 @@ pub fn literal(text: &str) -> String {
     let mut parts = vec!["'".to_owned()];
     let mut plain = true;
     for unit in text.encode_utf16() {
-        match u8::try_from(unit) {
-            Ok(byte @ b' '..=b'~') => {
-                if !plain {
-                    parts.push("'".to_owned());
-                    plain = true;
-                }
-                if let Some(part) = parts.last_mut() {
-                    part.push(char::from(byte));
-                    if byte == b'\'' {
-                        part.push('\'');
-                    }
-                }
-            }
-            _ => {
-                if let Some(part) = parts.last_mut().filter(|_| plain) {
+        let byte = u8::try_from(unit).ok().filter(|byte| (b' '..=b'~').contains(byte));
+        if byte.is_some() && !plain {
+            parts.push("'".to_owned());
+        }
+        let was_plain = std::mem::replace(&mut plain, byte.is_some());
+        match (byte, parts.last_mut()) {
+            (Some(b'\''), Some(part)) => part.push_str("''"),
+            (Some(byte), Some(part)) => part.push(char::from(byte)),
+            (None, Some(part)) => {
+                if was_plain {
                     part.push('\'');
                 }
-                plain = false;
                 parts.push(format!("[char]0x{unit:04X}"));
             }
+            (_, None) => {}
         }
     }
     if let Some(part) = parts.last_mut().filter(|_| plain) {

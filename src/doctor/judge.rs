@@ -181,7 +181,7 @@ pub fn disk(facts: &HostFacts) -> Line {
 }
 
 fn gibibytes(bytes: u64) -> String {
-    format!("{}.{} GiB", bytes >> 30, (bytes & ((1 << 30) - 1)) * 10 >> 30)
+    format!("{}.{} GiB", bytes >> 30, ((bytes & ((1 << 30) - 1)) * 10) >> 30)
 }
 
 /// The host's clock against this machine's, in seconds since 1970.
@@ -196,15 +196,15 @@ pub fn clock(facts: &HostFacts, here_seconds: u64) -> Line {
         _ => format!("{off} s {} this machine's", if there > here_seconds { "ahead of" } else { "behind" }),
     };
     let advice = "set whichever is wrong: on the host w32tm /resync, and look at w32tm /query /status";
-    match off {
-        0..=CLOCK_NOTE_SECONDS => Line::passed(Check::Clock, found),
-        ..=CLOCK_SECONDS => Line::note(Check::Clock, found, format!("Kerberos refuses {CLOCK_SECONDS} s; {advice}")),
-        _ => Line::failed(
-            Check::Clock,
-            found,
-            format!("Kerberos refuses more than {CLOCK_SECONDS} s, and certificates and tokens look expired; {advice}"),
-        ),
+    if off <= CLOCK_NOTE_SECONDS {
+        return Line::passed(Check::Clock, found);
     }
+    if off <= CLOCK_SECONDS {
+        return Line::note(Check::Clock, found, format!("Kerberos refuses more than {CLOCK_SECONDS} s; {advice}"));
+    }
+    let advice =
+        format!("Kerberos refuses more than {CLOCK_SECONDS} s, and certificates and tokens look expired; {advice}");
+    Line::failed(Check::Clock, found, advice)
 }
 
 /// Whether Windows waits for a restart.

@@ -32,22 +32,18 @@ async fn resolve(sheet: &mut Sheet, address: &str, port: u16) -> Option<Vec<Sock
         return Some(vec![SocketAddr::new(ip, port)]);
     }
     let advice = "check the name, the DNS servers of this machine, and `address:` in the inventory";
-    match lookup_host((address, port)).await {
-        Ok(found) => {
-            let found: Vec<SocketAddr> = found.collect();
-            let shown = found.iter().map(|it| it.ip().to_string()).collect::<Vec<_>>().join(", ");
-            if found.is_empty() {
-                sheet.put(Line::failed(Check::Name, format!("`{address}` has no address"), advice));
-                return None;
-            }
-            sheet.put(Line::passed(Check::Name, format!("{address} is {shown}")));
-            Some(found)
-        }
-        Err(_) => {
-            sheet.put(Line::failed(Check::Name, format!("nobody knows the name `{address}`"), advice));
-            None
-        }
+    let Ok(found) = lookup_host((address, port)).await else {
+        sheet.put(Line::failed(Check::Name, format!("nobody knows the name `{address}`"), advice));
+        return None;
+    };
+    let found: Vec<SocketAddr> = found.collect();
+    if found.is_empty() {
+        sheet.put(Line::failed(Check::Name, format!("`{address}` has no address"), advice));
+        return None;
     }
+    let shown = found.iter().map(|it| it.ip().to_string()).collect::<Vec<_>>().join(", ");
+    sheet.put(Line::passed(Check::Name, format!("{address} is {shown}")));
+    Some(found)
 }
 
 /// Connects to the first address that answers.

@@ -74,11 +74,13 @@ pub fn listener(told: &Told) -> Line {
     }
     let days = certificate.days_left;
     let found = format!("at {place}, certificate good for {days} days, SHA-256 {}", certificate.sha256);
-    match days {
-        ..=EXPIRED_DAYS => Line::failed(Check::Listener, format!("the certificate at {place} has expired"), bootstrap),
-        ..=leaves::CERTIFICATE_DAYS => Line::note(Check::Listener, found, bootstrap),
-        _ => Line::passed(Check::Listener, found),
+    if days <= EXPIRED_DAYS {
+        return Line::failed(Check::Listener, format!("the certificate at {place} has expired"), bootstrap);
     }
+    if days <= leaves::CERTIFICATE_DAYS {
+        return Line::note(Check::Listener, found, bootstrap);
+    }
+    Line::passed(Check::Listener, found)
 }
 
 /// The firewall rule of a door. A host may be reached by rules of other names.
@@ -211,6 +213,14 @@ mod tests {
         }
     }
 
+    fn first(told: &mut Told) -> &mut Listener {
+        &mut told.listeners.as_mut().unwrap()[0]
+    }
+
+    fn certificate(told: &mut Told) -> &mut Certificate {
+        first(told).certificate.as_mut().unwrap()
+    }
+
     #[test]
     fn each_deviation_is_seen_by_one_check_alone() {
         let check = |change: fn(&mut Told), expected: Check, outcome: Outcome| {
@@ -223,12 +233,6 @@ mod tests {
                 .collect();
             assert_eq!(bad, [(expected, outcome)]);
         };
-        fn first(told: &mut Told) -> &mut Listener {
-            &mut told.listeners.as_mut().unwrap()[0]
-        }
-        fn certificate(told: &mut Told) -> &mut Certificate {
-            first(told).certificate.as_mut().unwrap()
-        }
         check(|told| told.services.as_mut().unwrap()[0].state = "Stopped".to_owned(), Check::Service, Outcome::Failed);
         check(
             |told| told.services.as_mut().unwrap()[1].start_mode = "Manual".to_owned(),

@@ -16,9 +16,6 @@ import threading
 import uuid
 import xml.etree.ElementTree as ET
 
-import spnego
-from spnego._ntlm_raw.messages import Authenticate, AvFlags, AvId, NTClientChallengeV2
-
 SHELL = "{http://schemas.microsoft.com/wbem/wsman/1/windows/shell}"
 BOUNDARY = b"--Encrypted Boundary"
 SEALED = 'multipart/encrypted;protocol="%s";boundary="Encrypted Boundary"'
@@ -101,9 +98,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if body:
                 self.server.problems.append("a login carries a body")
             return self.log_in(base64.b64decode(token))
-        if self.context is None or not self.context.complete:
+        if not self.logged_in():
             return self.answer(401, WWW_Authenticate=self.schemes[0])
         self.operate(body)
+
+    def logged_in(self):
+        return self.context is not None and self.context.complete
+
+    @staticmethod
+    def encoded(token):
+        return base64.b64encode(token).decode()
 
     def unwrap(self, header, data):
         return self.context.unwrap_winrm(header, data)
@@ -114,6 +118,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return wrapped.header, wrapped.data
 
     def log_in(self, token):
+        # Only here, so that servers of other makes need no pyspnego.
+        import spnego
+        from spnego._ntlm_raw.messages import Authenticate, AvFlags, AvId, NTClientChallengeV2
+
         if token[8:12] == b"\x01\0\0\0":
             self.context = spnego.server(protocol="ntlm")
         else:

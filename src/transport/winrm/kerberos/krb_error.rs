@@ -24,7 +24,7 @@ const MODIFIED: i64 = 41;
 /// The clocks differ too much (KRB_AP_ERR_SKEW).
 const SKEW: i64 = 37;
 /// The ticket is over (KRB_AP_ERR_TKT_EXPIRED).
-const EXPIRED: i64 = 32;
+pub const EXPIRED: i64 = 32;
 /// The ticket is not valid yet (KRB_AP_ERR_TKT_NYV).
 const NOT_YET: i64 = 33;
 

@@ -1,19 +1,23 @@
 //! Both ends of the wire, for trying each against software of other people.
 //!
 //! `wire serve` starts a lab host that answers no questions, prints its address and runs until its input ends.
+//! `wire serve-https` starts one that listens by TLS, takes Basic and nothing that is not bound to its connection, and
+//! prints the file of the authority that vouches for it too.
 //! `wire sql` starts a lab host's SQL Server, prints its address and the file of the authority that vouches for it, and
 //! runs until its input ends; its log-in is `operator`.
-//! `wire look HOST:PORT USER` logs in there and asks one question. The password is in `WIRE_PASSWORD`. Where
-//! `WIRE_KERBEROS` is set, it logs in by Kerberos, with what `WIRE_KEYTAB`, `WIRE_TICKETS`, `WIRE_REALM`, `WIRE_KDC` and
-//! `WIRE_SPN` say.
+//! `wire look HOST:PORT USER` logs in there and asks one question; with `ntlm`, `negotiate`, `basic` or `kerberos` and the
+//! authority's file behind it, over HTTPS. A proxy is in `WIRE_PROXY` as `HOST:PORT`, an account there in
+//! `WIRE_PROXY_USER`. The password, for both, is in `WIRE_PASSWORD`. Where `WIRE_KERBEROS` is set, it logs in by Kerberos,
+//! with what `WIRE_KEYTAB`, `WIRE_TICKETS`, `WIRE_REALM`, `WIRE_KDC` and `WIRE_SPN` say.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use farmhand::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply};
-use farmhand::lab::sql::tds::{Encryption, TdsServer};
+use farmhand::http::{Authorities, Proxy, Tls, Trust};
+use farmhand::lab::sql::tds::{Authority, Encryption, TdsServer};
 use farmhand::lab::sql::{Instance, SqlSpec};
-use farmhand::lab::wsman::{Account, Accounts, Settings, WsManServer};
+use farmhand::lab::wsman::{Account, Accounts, AlsoIn, Hardening, Settings, WsManServer};
 use farmhand::lab::{AgentProcess, Answers, HostSpec, Lab, LabHost, WireFault};
 use farmhand::session::{ReadSession, Settings as SessionSettings};
 use farmhand::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
@@ -47,9 +51,11 @@ async fn main() -> anyhow::Result<()> {
     let password = SecretValue::new(std::env::var("WIRE_PASSWORD")?);
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve"] => serve(password).await,
+        ["serve-https"] => serve_https(password).await,
         ["sql"] => sql(password).await,
-        ["look", address, user] => look(address, user, password).await,
-        _ => anyhow::bail!("say `serve`, `sql` or `look HOST:PORT USER`"),
+        ["look", address, user] => look(address, user, password, None).await,
+        ["look", address, user, auth, ca] => look(address, user, password, Some((auth, ca))).await,
+        _ => anyhow::bail!("say `serve`, `serve-https`, `sql` or `look HOST:PORT USER [AUTH CA]`"),
     }
 }
 
@@ -57,6 +63,23 @@ async fn serve(password: SecretValue) -> anyhow::Result<()> {
     let accounts = Accounts(vec![Account { domain: "LAB".to_owned(), user: "operator".to_owned(), password }]);
     let server = WsManServer::bind(Arc::new(Mute), Arc::new(accounts), Settings::new("WEB01")).await?;
     writeln!(std::io::stdout(), "{}", server.address())?;
+    std::io::stdout().flush()?;
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    Ok(())
+}
+
+async fn serve_https(password: SecretValue) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = Authority::open(folder.path())?;
+    let accounts = Accounts(vec![Account { domain: "LAB".to_owned(), user: "operator".to_owned(), password }]);
+    let settings = Settings {
+        https: Some(authority.issue(&["web01"])?),
+        also: AlsoIn { basic: true, certificates: Vec::new() },
+        hardening: Hardening::Strict,
+        ..Settings::new("WEB01")
+    };
+    let server = WsManServer::bind(Arc::new(Mute), Arc::new(accounts), settings).await?;
+    writeln!(std::io::stdout(), "{} {}", server.address(), authority.file().display())?;
     std::io::stdout().flush()?;
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())
@@ -89,12 +112,29 @@ fn kerberos() -> Kerberos {
     Kerberos { proof, realm: said("WIRE_REALM"), kdcs, spn: said("WIRE_SPN") }
 }
 
-async fn look(address: &str, user: &str, password: SecretValue) -> anyhow::Result<()> {
+async fn look(address: &str, user: &str, password: SecretValue, https: Option<(&str, &str)>) -> anyhow::Result<()> {
     let (host, port) = address.split_once(':').ok_or_else(|| anyhow::anyhow!("an address is HOST:PORT"))?;
     let account = Arc::new(winrm::Account::new(user, password));
     let mut target = Target::new(host, host, port.parse()?, account);
     if std::env::var_os("WIRE_KERBEROS").is_some() {
         target.auth = Auth::Kerberos(Arc::new(kerberos()));
+    }
+    if let Some((auth, ca)) = https {
+        target.auth = match auth {
+            "ntlm" => Auth::Ntlm,
+            "negotiate" => Auth::Negotiate,
+            "basic" => Auth::Basic,
+            "kerberos" => Auth::Kerberos(Arc::new(kerberos())),
+            other => anyhow::bail!("no way to log in is called {other}"),
+        };
+        let trust = Trust::Authorities(Authorities::Also(std::fs::read(ca)?));
+        target.tls = Some(Tls { name: "localhost".to_owned(), trust, identity: None });
+    }
+    if let Ok(proxy) = std::env::var("WIRE_PROXY") {
+        let (host, port) = proxy.split_once(':').ok_or_else(|| anyhow::anyhow!("a proxy is HOST:PORT"))?;
+        let login = std::env::var("WIRE_PROXY_USER").ok().zip(std::env::var("WIRE_PASSWORD").ok());
+        let login = login.map(|(user, password)| (user, Arc::new(SecretValue::new(password))));
+        target.proxy = Some(Proxy { host: host.to_owned(), port: port.parse()?, login });
     }
     let transport = Transport::WinRm(Box::new(WinRm::new(target)));
     let mut session = ReadSession::open(transport, SessionSettings::new(Nonce("0".repeat(64)))).await?;

@@ -42,6 +42,10 @@ pub mod journal;
 
 pub mod engine;
 
+pub mod bootstrap;
+
+pub mod doctor;
+
 pub mod report;
 
 pub mod lab;

@@ -42,7 +42,7 @@ fn playbook(database: &str, server: &Server) -> String {
           database: {database}
           password: "{{{{ secret('env:KEY_PASSWORD') }}}}"
           encrypted_by_service_key: true
-          backup: {{ folder: '{}', password: "{{{{ secret('env:BACKUP_PASSWORD') }}}}" }}
+          backup: {{ folder: '{}', password: "{{{{ secret('env:BACKUP_PASSWORD') }}}}", deep_check: true }}
       - sql_trace_flag: {{ flag: 4133, running: true }}
       - sql_login: {{ name: {database}App, from: sql, password: "{{{{ secret('env:APP_PASSWORD') }}}}" }}
       - sql_user: {{ database: {database}, login: {database}App, default_schema: app }}

@@ -36,6 +36,8 @@ const LAYERS: &[&str] = &[
     "probe",
     "journal",
     "engine",
+    "bootstrap",
+    "doctor",
     "report",
     "lab",
     "cli",

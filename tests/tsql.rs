@@ -72,6 +72,7 @@ fn filled(template: &str, name: &str, text: &str) -> String {
         ("password", secret.clone()),
         ("key_password", secret),
         ("path", SqlPart::Found),
+        ("name", SqlPart::Text(text)),
         ("seconds", SqlPart::Number(30)),
         ("flag", SqlPart::Number(4133)),
         ("switch", SqlPart::Word("ON")),
@@ -81,7 +82,19 @@ fn filled(template: &str, name: &str, text: &str) -> String {
         ("collation", SqlPart::Word("Latin1_General_100_CI_AS_SC")),
         ("permissions", SqlPart::Words(vec!["CREATE TABLE", "SUBSCRIBE QUERY NOTIFICATIONS", "RECEIVE"])),
     ];
-    let names = ["database", "owner", "login", "user", "schema", "role", "member", "principal", "object", "contract"];
+    let names = [
+        "database",
+        "scratch",
+        "owner",
+        "login",
+        "user",
+        "schema",
+        "role",
+        "member",
+        "principal",
+        "object",
+        "contract",
+    ];
     let mut all = parts.to_vec();
     all.extend(names.map(|place| (place, SqlPart::Name(name))));
     wire(template, &all, text, text)

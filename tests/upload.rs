@@ -108,6 +108,7 @@ impl Rig {
             files: Some(files.iter().map(tree).collect()),
             from: from.iter().map(|&folder| folder.to_owned()).collect(),
             except: Vec::new(),
+            pull: None,
         };
         let lacking = self.lacking(&put).await;
         let (mut batch, mut room) = (Vec::new(), BATCH_BYTES);

@@ -271,7 +271,13 @@ mod tests {
         let file = SecretFile { secret_file: SecretText { encoding: TextEncoding::Utf8, pieces } };
         let files =
             vec![TreeFile { path: "web.config".to_owned(), bytes: 9, sha256: FileDigest::Secret(file.clone()) }];
-        let tree = Write::PutTree { path: "D:".to_owned(), files: Some(files), from: Vec::new(), except: Vec::new() };
+        let tree = Write::PutTree {
+            path: "D:".to_owned(),
+            files: Some(files),
+            from: Vec::new(),
+            except: Vec::new(),
+            pull: None,
+        };
         let data = FileData::Secret(file);
         let piece = Write::PutFile { tree: "D:".to_owned(), file: "web.config".to_owned(), at_bytes: 0, data };
         let both = Batch { calls: vec![Call::Tell(tree), Call::Tell(piece)], ..log_on() };

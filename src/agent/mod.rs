@@ -6,6 +6,8 @@
 //! It has two parts. The reading part is what every session gets. The writing part, without which nothing on a host can
 //! be changed, is sent to a session that may write, and with its first batch that does: a host that is only looked at
 //! never has it. The reading part knows its digest and runs nothing else.
+//!
+//! Beside the two stands `doctor.ps1`, which reads what is asked of a host when it is examined, and ends.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -43,6 +45,8 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 });
 static WRITER: LazyLock<String> = LazyLock::new(|| strip(include_str!("agent-write.ps1")));
 static WRITER_SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(WRITER.as_bytes())));
+static DOCTOR: LazyLock<String> = LazyLock::new(|| strip(include_str!("doctor.ps1")));
+static DOCTOR_SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(DOCTOR.as_bytes())));
 static BOOTSTRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("bootstrap.ps1")));
 static SHA256: LazyLock<String> = LazyLock::new(|| hexadecimal(&Sha256::digest(TEXT.as_bytes())));
 
@@ -64,6 +68,16 @@ pub fn writer() -> &'static str {
 /// SHA-256 of [`writer`] in lower-case hexadecimal.
 pub fn writer_sha256() -> &'static str {
     &WRITER_SHA256
+}
+
+/// The text of what a host is examined by as it travels. The agent's bootstrap runs it, in place of the agent.
+pub fn doctor() -> &'static str {
+    &DOCTOR
+}
+
+/// SHA-256 of [`doctor`] in lower-case hexadecimal.
+pub fn doctor_sha256() -> &'static str {
+    &DOCTOR_SHA256
 }
 
 /// SHA-256 of each question that the agent asks SQL Server, in lower-case hexadecimal, with blanks between.
@@ -134,8 +148,10 @@ mod tests {
 
     #[test]
     fn the_text_is_ascii_and_does_not_end_itself() {
-        assert!(text().is_ascii());
-        assert!(text().lines().all(|line| line != END_LINE));
+        for text in [text(), doctor()] {
+            assert!(text.is_ascii());
+            assert!(text.lines().all(|line| line != END_LINE));
+        }
         assert_eq!(sha256().len(), 64);
     }
 

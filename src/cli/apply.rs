@@ -84,7 +84,7 @@ fn carry_out(
 ) -> Result<Exit, Failure> {
     let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
     if args.check {
-        let surveys = farm.survey(ui, false)?;
+        let surveys = farm.survey(ui, false, crate::engine::Purpose::Plan)?;
         ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
         still_so(args, planned, &surveys)?;
         ui.value(&differences_json(&surveys, |survey| farm.troubles(survey)));

@@ -28,7 +28,7 @@ pub struct Args {
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let farm = args.target.open(ui, against, super::machine_keys::Purpose::Audit)?;
-    let mut surveys = farm.survey(ui, args.run_opaque)?;
+    let mut surveys = farm.survey(ui, args.run_opaque, crate::engine::Purpose::Compare)?;
     for looked in surveys.iter_mut().filter_map(|survey| survey.looked.as_mut().ok()) {
         // What may not be changed can be looked at all the same.
         looked.troubles.retain(|(_, trouble)| !matches!(trouble, Trouble::Frozen { .. }));

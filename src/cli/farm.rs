@@ -15,8 +15,8 @@ use super::ways::ways;
 use super::{Failure, Ui};
 use crate::diagnostic::{Diagnostic, Sources, render};
 use crate::engine::{
-    self, Apply, Approval, Door, DoorError, FarmKey, HostOutcome, Macs, Observe, Resolve, Sessions, StepWork, Survey,
-    Work, apply, farm_keys, survey,
+    self, Apply, Approval, Door, DoorError, FarmKey, HostOutcome, Macs, Observe, Purpose, Resolve, Sessions, StepWork,
+    Survey, Work, apply, farm_keys, survey,
 };
 use crate::hostcall::{Answer, Read};
 use crate::journal::Ledger;
@@ -71,7 +71,8 @@ impl Farm {
         let macs = Macs::new(nonce, [], [], |_| Err(String::new()));
         let sessions = sessions(right, lab, &macs)?;
         let progress = Progress::new(work.hosts().len());
-        let surveys = runtime()?.block_on(survey(sessions, &work, &macs, forks, &progress.listener(ui)));
+        let surveys =
+            runtime()?.block_on(survey(sessions, &work, &macs, forks, Purpose::Compare, &progress.listener(ui)));
         progress.clear();
         if let Some(lab) = lab {
             lab.close();
@@ -132,14 +133,15 @@ impl Farm {
     /// Looks at all hosts over sessions that cannot change anything.
     ///
     /// Opaque steps are run only where that is asked for, and then over sessions that could.
-    pub fn survey(&self, ui: Ui, run_opaque: bool) -> Result<Vec<Survey>, Failure> {
+    pub fn survey(&self, ui: Ui, run_opaque: bool, purpose: Purpose) -> Result<Vec<Survey>, Failure> {
         let sessions = self.sessions()?;
         let mut work = self.work.clone();
         if !run_opaque {
             work.leave_opaque_alone();
         }
         let progress = Progress::new(self.work.hosts().len());
-        let surveys = runtime()?.block_on(survey(sessions, &work, &self.macs, self.forks, &progress.listener(ui)));
+        let surveys =
+            runtime()?.block_on(survey(sessions, &work, &self.macs, self.forks, purpose, &progress.listener(ui)));
         progress.clear();
         Ok(surveys)
     }
@@ -222,7 +224,7 @@ fn sessions(right: &Right, lab: Option<&LabFarm>, macs: &Macs) -> Result<Arc<Ses
         None => right
             .hosts()
             .iter()
-            .map(|host| Ok((host.name.clone(), ways(right, host)?)))
+            .map(|host| Ok((host.name.clone(), ways(&right.logins(), host)?)))
             .collect::<Result<_, Failure>>()?,
     };
     Ok(Arc::new(Sessions::new(ways, macs.nonce.clone(), resolve(&right.stores))))

@@ -3,7 +3,9 @@
 mod agent;
 mod apply;
 mod audit;
+mod bootstrap;
 mod completions;
+mod doctor;
 mod explain;
 mod failure;
 mod farm;
@@ -86,6 +88,8 @@ enum Command {
     Schema(schema::Args),
     Agent(agent::Args),
     Explain(explain::Args),
+    Doctor(doctor::Args),
+    Bootstrap(bootstrap::Args),
     Inventory(inventory::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -130,6 +134,8 @@ pub fn main() -> u8 {
         Command::Schema(args) => schema::run(ui, &args),
         Command::Agent(args) => agent::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Doctor(args) => doctor::run(ui, against, &args),
+        Command::Bootstrap(args) => bootstrap::run(ui, &args),
         Command::Inventory(args) => inventory::run(ui, &args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args),

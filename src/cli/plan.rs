@@ -43,7 +43,7 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
         let failure = Failure::input("a plan file holds what was looked at, and sql_query steps were not");
         return Err(failure.hint("add --run-opaque, which runs their queries"));
     }
-    let surveys = farm.survey(ui, args.run_opaque)?;
+    let surveys = farm.survey(ui, args.run_opaque, crate::engine::Purpose::Plan)?;
     let how = if args.diff { Differences::PlanWithEdits } else { Differences::Plan };
     ui.text(&differences_text(&surveys, how, ui.style, |survey| farm.troubles(survey)));
     ui.text(&not_compared_text(&surveys, farm.closed(), &[], ui.style));

@@ -30,7 +30,7 @@ impl Progress {
     pub fn listener(&self, ui: Ui) -> Listener {
         let Some(all) = self.bars.clone() else {
             return Arc::new(move |host: &str, event: Event| {
-                if ui.verbose > 0 {
+                if ui.verbose > 0 || matches!(event, Event::NotFetched(_)) {
                     ui.news(&format!("{host}: {}", words(&event)));
                 }
             });
@@ -45,6 +45,8 @@ impl Progress {
                     bar.set_length(1 + *of as u64);
                     bar.set_position(*number as u64);
                 }
+                // It stays to be read when the bar has gone on.
+                Event::NotFetched(_) => all.suspend(|| ui.news(&format!("{host}: {}", words(&event)))),
                 _ => {}
             }
             bar.set_message(words(&event));
@@ -91,6 +93,8 @@ fn words(event: &Event) -> String {
         Event::Sending { sent_bytes, total_bytes } => {
             format!("sending, {} of {} MiB", sent_bytes >> 20, total_bytes.div_ceil(1 << 20))
         }
+        Event::Fetching(url) => format!("fetching {url}"),
+        Event::NotFetched(why) => format!("nothing was fetched: {why}; sending it"),
         Event::Rebooting => "restarting".to_owned(),
         Event::Proving => "proving".to_owned(),
         Event::Ended(Status::Ok) => "ok".to_owned(),

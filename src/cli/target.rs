@@ -104,7 +104,20 @@ pub struct Right {
     pub closed: BTreeMap<SecretRef, String>,
 }
 
+/// What logs in to hosts.
+pub struct Logins<'a> {
+    /// The texts that say how.
+    pub sources: &'a Sources,
+    /// Where their secrets are.
+    pub stores: Arc<Stores>,
+}
+
 impl Right {
+    /// What logs in to its hosts.
+    pub fn logins(&self) -> Logins<'_> {
+        Logins { sources: &self.sources, stores: Arc::clone(&self.stores) }
+    }
+
     /// Plays, hosts and resources.
     pub fn counts(&self) -> (usize, usize, usize) {
         let hosts: BTreeSet<&str> =
@@ -319,21 +332,31 @@ pub fn hosts_of(ui: Ui, path: &Path) -> Result<Vec<Arc<Host>>, Failure> {
 /// An inventory, and the names of the hosts in it that a pattern means.
 pub fn inventory(ui: Ui, path: &Path, limit: Option<&str>) -> Result<(Inventory, IndexSet<String>), Failure> {
     let mut sources = Sources::new();
+    inventory_in(ui, &mut sources, path, limit.map(|pattern| ("--limit", pattern)))
+}
+
+/// The same, with the texts that it was read from, and with what the pattern is called where it is wrong.
+pub fn inventory_in(
+    ui: Ui,
+    sources: &mut Sources,
+    path: &Path,
+    limit: Option<(&str, &str)>,
+) -> Result<(Inventory, IndexSet<String>), Failure> {
     let mut diagnostics = Vec::new();
     let files = InventoryFiles { inventory: path, playbook_folder: None };
-    let loaded = inventory::load(&mut sources, files, &Variables::default(), &mut diagnostics).map(|inventory| {
-        let pattern = limit.unwrap_or(ALL);
-        let source = sources.add("--limit", pattern);
+    let loaded = inventory::load(sources, files, &Variables::default(), &mut diagnostics).map(|inventory| {
+        let (called, pattern) = limit.unwrap_or(("--limit", ALL));
+        let source = sources.add(called, pattern);
         let span_of = |start, length| Span { source, start, end: start + length };
         let meant = inventory::hosts_of(&inventory, pattern, &span_of, &mut diagnostics);
         (inventory, meant)
     });
     match loaded {
         Some(loaded) if diagnostics.is_empty() => {
-            note(ui, &sources, &loaded.0);
+            note(ui, sources, &loaded.0);
             Ok(loaded)
         }
-        _ => Err(show(ui, &sources, &diagnostics)),
+        _ => Err(show(ui, sources, &diagnostics)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::target::Right;
+use super::target::Logins;
 use super::{Failure, typed, winrm_way};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
@@ -22,7 +22,7 @@ const WINRM_HTTPS_PORT: u16 = 5986;
 const SSH_PORT: u16 = 22;
 
 /// The ways to a host that the inventory tells of.
-pub fn ways(right: &Right, host: &Host) -> Result<Ways, Failure> {
+pub fn ways(right: &Logins, host: &Host) -> Result<Ways, Failure> {
     let machine = machine(right, host)?;
     let sql = match host.sql.via {
         SqlVia::Host => SqlWay::Machine(host.sql.instance.clone()),
@@ -32,7 +32,7 @@ pub fn ways(right: &Right, host: &Host) -> Result<Ways, Failure> {
 }
 
 /// The way to a host's machine; `None` where it has no door but SQL Server's.
-fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
+fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
     let connection = &host.connection;
     let nobody = |hint: &str| Failure::input(format!("nothing says who logs in to {}", host.name)).hint(hint);
     let at = |port: u16| Place::At(host.address.clone(), connection.port.unwrap_or(port));
@@ -73,7 +73,7 @@ fn machine(right: &Right, host: &Host) -> Result<Option<Reach>, Failure> {
 }
 
 /// What SSH needs besides an account. A key that is not there is a mistake in the inventory.
-fn ssh(right: &Right, host: &Host, user: &str, password: bool) -> Result<SshReach, Failure> {
+fn ssh(right: &Logins, host: &Host, user: &str, password: bool) -> Result<SshReach, Failure> {
     let SshConnection { key_file, passphrase, known_hosts, proxy_jump, agent } = &host.connection.ssh;
     if let Some((path, span)) = key_file
         && let Err(error) = std::fs::File::open(path)
@@ -103,7 +103,7 @@ fn ssh(right: &Right, host: &Host, user: &str, password: bool) -> Result<SshReac
 }
 
 /// The way to a host's SQL Server.
-fn tds(right: &Right, host: &Host) -> Result<TdsReach, Failure> {
+fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
     let sql = &host.sql;
     let (user, password) = login(right, sql.user.as_ref(), sql.password.as_ref()).ok_or_else(|| {
         let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
@@ -118,7 +118,7 @@ fn tds(right: &Right, host: &Host) -> Result<TdsReach, Failure> {
 }
 
 /// Who logs in, and what finds the password.
-fn login(right: &Right, user: Option<&String>, password: Option<&(SecretRef, Span)>) -> Option<(String, Password)> {
+fn login(right: &Logins, user: Option<&String>, password: Option<&(SecretRef, Span)>) -> Option<(String, Password)> {
     let (stores, reference) = (Arc::clone(&right.stores), password?.0.clone());
     Some((user?.clone(), Arc::new(move || stores.value(&reference).map_err(|error| error.to_string()))))
 }

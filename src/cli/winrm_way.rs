@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Failure;
-use super::target::Right;
+use super::target::Logins;
 use crate::diagnostic::Span;
 use crate::engine::{FindIdentity, Password, ProxyReach, WinrmReach, WinrmTls};
 use crate::http::{Authorities, CertificateHash, Trust, identity};
@@ -17,7 +17,7 @@ use crate::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
 use crate::value::SecretRef;
 
 /// What WinRM needs besides an account. A file that is not there is a mistake in the inventory.
-pub fn over(right: &Right, host: &Host) -> Result<WinrmReach, Failure> {
+pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
     let winrm = &host.connection.winrm;
     let auth = match winrm.auth {
         WinrmAuth::Ntlm => Auth::Ntlm,
@@ -26,10 +26,7 @@ pub fn over(right: &Right, host: &Host) -> Result<WinrmReach, Failure> {
         WinrmAuth::Certificate => Auth::Certificate,
         WinrmAuth::Kerberos => Auth::Kerberos(Arc::new(kerberos(right, host)?)),
     };
-    let tls = match winrm.https {
-        true => Some(tls(right, host)?),
-        false => None,
-    };
+    let tls = if winrm.https { Some(tls(right, host)?) } else { None };
     let proxy = winrm.proxy.as_ref().map(|WebProxy { host, port, user, password }| {
         let login = user.clone().zip(password.as_ref().map(|(secret, _)| found(right, secret)));
         ProxyReach { host: host.clone(), port: *port, login }
@@ -38,7 +35,7 @@ pub fn over(right: &Right, host: &Host) -> Result<WinrmReach, Failure> {
 }
 
 /// What Kerberos needs besides the account.
-fn kerberos(right: &Right, host: &Host) -> Result<Kerberos, Failure> {
+fn kerberos(right: &Logins, host: &Host) -> Result<Kerberos, Failure> {
     let winrm = &host.connection.winrm;
     let proof = match (&winrm.keytab, &host.connection.password) {
         (Some((path, span)), _) => {
@@ -69,7 +66,7 @@ pub fn holder(host: &Host) -> String {
     certificate.map_or_else(String::new, |(path, _)| format!("the holder of {}", path.display()))
 }
 
-fn tls(right: &Right, host: &Host) -> Result<WinrmTls, Failure> {
+fn tls(right: &Logins, host: &Host) -> Result<WinrmTls, Failure> {
     let winrm = &host.connection.winrm;
     let trust = match (winrm.fingerprint, &winrm.ca) {
         (Some(hash), _) => Trust::Only(CertificateHash(hash)),
@@ -82,7 +79,7 @@ fn tls(right: &Right, host: &Host) -> Result<WinrmTls, Failure> {
 }
 
 /// What opens the certificate that logs in.
-fn certificate(right: &Right, host: &Host, winrm: &WinrmConnection) -> Result<Option<FindIdentity>, Failure> {
+fn certificate(right: &Logins, host: &Host, winrm: &WinrmConnection) -> Result<Option<FindIdentity>, Failure> {
     let Some((path, span)) = &winrm.certificate else { return Ok(None) };
     let bytes = read(right, host, "certificate", path, *span)?;
     let key = match &winrm.certificate_key {
@@ -93,15 +90,16 @@ fn certificate(right: &Right, host: &Host, winrm: &WinrmConnection) -> Result<Op
     let path = path.clone();
     Ok(Some(Arc::new(move || {
         let passphrase = passphrase.as_ref().map(|find| find()).transpose()?;
-        let opened = match is_pkcs12(&path) {
-            true => identity::pkcs12(&bytes, passphrase.as_ref()),
-            false => identity::pem(&bytes, &key, passphrase.as_ref()),
+        let opened = if is_pkcs12(&path) {
+            identity::pkcs12(&bytes, passphrase.as_ref())
+        } else {
+            identity::pem(&bytes, &key, passphrase.as_ref())
         };
         opened.map_err(|why| format!("{}: {why}", path.display()))
     })))
 }
 
-fn read(right: &Right, host: &Host, what: &str, path: &Path, span: Span) -> Result<Vec<u8>, Failure> {
+fn read(right: &Logins, host: &Host, what: &str, path: &Path, span: Span) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| {
         let at = right.sources.place(span);
         let place = format!("{}:{}:{}", at.name, at.line, at.column);
@@ -109,7 +107,7 @@ fn read(right: &Right, host: &Host, what: &str, path: &Path, span: Span) -> Resu
     })
 }
 
-fn found(right: &Right, secret: &SecretRef) -> Password {
+fn found(right: &Logins, secret: &SecretRef) -> Password {
     let (stores, secret) = (Arc::clone(&right.stores), secret.clone());
     Arc::new(move || stores.value(&secret).map_err(|error| error.to_string()))
 }

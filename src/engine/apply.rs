@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::gate::{Gate, Pass};
 use super::host::HostRun;
 use super::stage::Logons;
-use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Resolve, Status, Stop, Survey, Work};
+use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Resolve, Status, Stop, Survey, Work, recycles};
 use crate::journal::Ledger;
 use crate::plan::Agreed;
 use crate::release::Release;
@@ -68,6 +68,11 @@ pub async fn apply<D: Door>(
     let plays = work.plays.iter().map(|play| play.name.clone()).collect();
     let shared = Arc::new(Shared { door, macs, options, logons: Logons::default(), plays });
     let mut runs = look_at_all(work, &shared).await;
+    let hosts = runs.iter().filter_map(|run| Some((run.host.as_str(), run.looked.as_ref().ok()?)));
+    let marks = recycles::find(work, &hosts.collect::<Vec<_>>(), &shared.macs);
+    for run in &mut runs {
+        run.take_notice(&marks);
+    }
     if shared.options.stop.is_asked() {
         for run in runs.iter_mut().filter(|run| run.differs()) {
             run.leave_alone(INTERRUPTED);
@@ -105,7 +110,9 @@ pub async fn apply<D: Door>(
             }
         }
     }
-    end(runs).await
+    let mut outcomes = end(runs).await;
+    marks.note(&mut outcomes);
+    outcomes
 }
 
 async fn end<D: Door>(runs: Vec<HostRun<D>>) -> Vec<HostOutcome> {

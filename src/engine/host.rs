@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::apply::{INTERRUPTED, Shared, not_disturbed};
 use super::gate::{Gate, Pass};
 use super::observe::{Looked, Survey, look};
+use super::recycles::Marks;
 use super::stage::{self, Ended};
 use super::work::HostWork;
 use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
@@ -113,6 +114,13 @@ impl<D: Door> HostRun<D> {
             self.hang_up().await;
         }
         looked
+    }
+
+    /// Takes notice of what other hosts' changes mean for this one.
+    pub(super) fn take_notice(&mut self, marks: &Marks) {
+        if let Ok(looked) = &mut self.looked {
+            marks.tell(&self.host, &mut self.plays, looked, &self.shared.macs, true);
+        }
     }
 
     /// The survey of this host, to be shown and given back.

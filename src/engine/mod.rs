@@ -10,10 +10,12 @@ mod marker;
 mod not_compared;
 mod observe;
 mod outcome;
+mod recycles;
 mod send;
 mod sessions;
 mod stage;
 mod stop;
+mod take_back;
 mod two_doors;
 mod upload;
 mod words;
@@ -25,8 +27,9 @@ pub use gate::Gate;
 pub use host::describe;
 pub use macs::{Macs, nonce};
 pub use not_compared::{FarmKey, NotCompared, farm_keys};
-pub use observe::{Looked, Survey, survey};
+pub use observe::{Looked, Purpose, Survey, survey};
 pub use outcome::{Event, HostOutcome, Listener, Status};
+pub use recycles::RecycleNeeded;
 pub use sessions::{
     Dialling, FindIdentity, Over, Password, Place, ProxyReach, Reach, Resolve, Sessions, SqlWay, SshReach, TdsReach,
     Ways, WinrmReach, WinrmTls,

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::not_compared::{NotCompared, not_compared};
 use super::work::{HostWork, Work, reads, reads_further};
-use super::{Door, DoorError, Event, Listener, Macs, Observe, Status};
+use super::{Door, DoorError, Event, Listener, Macs, Observe, RecycleNeeded, Status, recycles};
 use crate::hostcall::{Answer, Read};
 use crate::plan::{HostPlan, Trouble, plan_host};
 use crate::resource::Found;
@@ -24,6 +24,17 @@ pub struct Looked {
     pub troubles: Vec<(usize, Trouble)>,
     /// What was not compared, since a secret cannot be had here.
     pub not_compared: Vec<NotCompared>,
+    /// What notices a change of this run only when it starts anew.
+    pub recycle_needed: Vec<RecycleNeeded>,
+}
+
+/// What a look is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To tell what differs.
+    Compare,
+    /// To tell what a run would do, recycles because of other hosts' changes too.
+    Plan,
 }
 
 impl Looked {
@@ -102,7 +113,14 @@ pub(super) fn conclude(host: &str, answers: Vec<(Read, Answer)>, plays: &[(usize
 
 /// Looks at all hosts, `forks` at a time, over sessions that cannot change anything; over others where the work has
 /// opaque steps that shall be run, since nobody knows what looking at those does.
-pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usize, listener: &Listener) -> Vec<Survey> {
+pub async fn survey<D: Door>(
+    door: Arc<D>,
+    work: &Work,
+    macs: &Macs,
+    forks: usize,
+    purpose: Purpose,
+    listener: &Listener,
+) -> Vec<Survey> {
     let slots = Arc::new(Semaphore::new(forks.max(1)));
     let mut tasks = JoinSet::new();
     for (order, host) in work.hosts().into_iter().enumerate() {
@@ -129,7 +147,15 @@ pub async fn survey<D: Door>(door: Arc<D>, work: &Work, macs: &Macs, forks: usiz
     }
     let mut surveys = tasks.join_all().await;
     surveys.sort_by_key(|(order, _)| *order);
-    surveys.into_iter().map(|(_, survey)| survey).collect()
+    let mut surveys: Vec<Survey> = surveys.into_iter().map(|(_, survey)| survey).collect();
+    let hosts = surveys.iter().filter_map(|survey| Some((survey.host.as_str(), survey.looked.as_ref().ok()?)));
+    let marks = recycles::find(work, &hosts.collect::<Vec<_>>(), macs);
+    for Survey { host, looked, .. } in &mut surveys {
+        if let Ok(looked) = looked {
+            marks.tell(host, &mut plays_of(work, host), looked, macs, purpose == Purpose::Plan);
+        }
+    }
+    surveys
 }
 
 /// Looks at a host over a session, and ends it.

@@ -101,6 +101,10 @@ pub enum Event {
         /// All that lacked.
         total_bytes: u64,
     },
+    /// It fetches a package from there by itself.
+    Fetching(String),
+    /// It could not, for this reason; the files are sent to it.
+    NotFetched(String),
     /// It is restarting.
     Rebooting,
     /// It is looked at again, to prove the stage.

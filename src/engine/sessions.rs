@@ -11,7 +11,7 @@ use super::{Door, DoorError};
 use crate::hostcall::Nonce;
 use crate::http::{self, Identity, Proxy, Tls};
 use crate::session::{Input, ReadSession, SessionError, Settings, WriteSession};
-use crate::sql::{SqlError, TdsTarget, Trust};
+use crate::sql::{Patience, SqlError, TdsReader, TdsTarget, Trust};
 use crate::transport::ssh::{self, Jump, Kept, Ssh};
 use crate::transport::winrm::kerberos::Proof;
 use crate::transport::winrm::{Account, Auth, Target, WinRm};
@@ -164,7 +164,36 @@ impl Sessions {
         Sessions(Arc::new(Inner { hosts, nonce, resolve, hints: Mutex::default(), kept: Kept::default() }))
     }
 
-    fn ways(&self, host: &str) -> Result<Ways, DoorError> {
+    /// The way to a host's machine, on which nothing has been sent; `None` for one that is reached for its SQL Server alone.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says how to reach it, or a password is not to be had.
+    pub async fn transport(&self, host: &str) -> Result<Option<Transport>, DoorError> {
+        match &self.ways(host)?.machine {
+            Some(reach) => self.0.transport(host, reach).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A session with a host's SQL Server itself; `None` for one whose machine runs T-SQL. It connects when it is asked.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says how to reach it.
+    pub async fn tds(&self, host: &str) -> Result<Option<TdsReader>, DoorError> {
+        match &self.ways(host)?.sql {
+            SqlWay::Tds(reach) => Ok(Some(TdsReader::new(tds_target(host, reach).await?, Patience::default()))),
+            SqlWay::Machine(_) => Ok(None),
+        }
+    }
+
+    /// The ways to a host.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says how to reach it.
+    pub fn ways(&self, host: &str) -> Result<Ways, DoorError> {
         let ways = self.0.hosts.get(host).cloned();
         ways.ok_or_else(|| DoorError::Unreachable(format!("nothing says how to reach {host}")))
     }
@@ -206,7 +235,12 @@ impl Inner {
 }
 
 impl Place {
-    async fn find(&self) -> Result<(String, u16), DoorError> {
+    /// The name or address, and the port.
+    ///
+    /// # Errors
+    ///
+    /// It is not to be found out.
+    pub async fn find(&self) -> Result<(String, u16), DoorError> {
         match self {
             Place::At(address, port) => Ok((address.clone(), *port)),
             Place::Dialled(dial) => {

@@ -9,6 +9,7 @@ use super::evidence::evidence;
 use super::host::{HostRun, describe};
 use super::observe::{Looked, conclude, look_further};
 use super::send::{Evidence, Sent, proof, send};
+use super::take_back::take_back;
 use super::upload::upload;
 use super::words::{refused, tried};
 use super::work::{HostWork, reads};
@@ -117,7 +118,12 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
                 return self::reboot(run, work, stage, true).await.map(Attempt::Restarted);
             }
             Outcome::Failed(refusal) => {
-                return Err(failed(run, work, stage, refused(tried(write), refusal), &then, answers));
+                let mut ended = failed(run, work, stage, refused(tried(write), refusal), &then, answers);
+                let done =
+                    |(write, outcome): (&Write, &Outcome)| matches!(outcome, Outcome::Done(_)).then(|| write.clone());
+                let done: Vec<Write> = writes.iter().zip(&outcomes).filter_map(done).collect();
+                ended.reasons.extend(take_back(run, work, stage, &done).await);
+                return Err(ended);
             }
             Outcome::Skipped {} => {}
         }
@@ -221,6 +227,8 @@ async fn settle<D: Door>(
     reason: &str,
     intent: u64,
 ) -> Result<Looked, Ended> {
+    let left_behind = take_back(run, work, stage, &stage.writes).await;
+    run.outcome.notes.extend(left_behind);
     let servicing = stage.writes.iter().any(|write| matches!(write, Write::InstallFeatures { .. }));
     let deadline = Instant::now() + if servicing { SERVICING } else { run.shared.options.settle };
     let looked = loop {
@@ -313,8 +321,9 @@ async fn prove<D: Door>(
             run.outcome.changed.extend(stage.steps);
             return Ok(looked);
         }
-        let settling =
-            left.iter().all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer"].contains(&it)));
+        let settling = left
+            .iter()
+            .all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer", "recycle"].contains(&it)));
         if settling && run.shared.options.stop.is_asked() {
             proof(run, intent, &left, Evidence::new()).await?;
             let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));

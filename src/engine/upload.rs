@@ -10,7 +10,7 @@ use super::stage::Ended;
 use super::words::refused;
 use super::{Change, Door, DoorError, Event, Status};
 use crate::hostcall::answer::{Lacking, TreePut};
-use crate::hostcall::{FileData, FileDigest, Outcome, SecretFile, TreeFile, Write};
+use crate::hostcall::{FileData, FileDigest, Outcome, Pull, SecretFile, TreeFile, Write};
 use crate::plan::Stage;
 use crate::release::{FileContent, Release};
 use crate::transport::FilePiece;
@@ -23,6 +23,9 @@ const CARRIED_BYTES: u64 = 16 << 20;
 
 /// Calls that go in one exchange.
 const EXCHANGE_CALLS: usize = 256;
+
+/// A package is fetched by a host that lacks at least this part of its length; less is sent sooner.
+const WORTH_FETCHING: u64 = 4;
 
 /// How often an upload may break off without a byte more on the host.
 const MOST_FAILURES: usize = 3;
@@ -42,12 +45,23 @@ pub(super) async fn upload<D: Door>(
         return Err(failed(format!("there is no release {name} to send, which is a fault of farmhand")));
     };
     let put = with_lengths(write, files, &release, run).map_err(failed)?;
+    // The host is told where it may fetch the package once it has said that it lacks much of it.
+    let mut pull = pull(write, &release).map_err(failed)?;
+    let mut fetching = None;
     let mut failures = 0;
     let mut before: Option<u64> = None;
     loop {
-        let Sent { came, .. } = send(run, number, stage, &stage.steps, std::slice::from_ref(&put), &[]).await?;
+        let call = fetching.take();
+        let call = call.as_ref().unwrap_or(&put);
+        let Sent { came, .. } = send(run, number, stage, &stage.steps, std::slice::from_ref(call), &[]).await?;
         let lacking = match came {
-            Ok((outcomes, _)) => told(&outcomes)?,
+            Ok((outcomes, _)) => {
+                let TreePut { lacking, not_pulled } = told(&outcomes)?;
+                if let Some(why) = not_pulled {
+                    run.tell(Event::NotFetched(why));
+                }
+                lacking
+            }
             Err(error) => {
                 failures += 1;
                 give_up(failures, &error)?;
@@ -58,6 +72,11 @@ pub(super) async fn upload<D: Door>(
             return Ok(());
         }
         let left = left(&lacking, files_of(&put));
+        if let Some((pull, _)) = pull.take_if(|(_, bytes)| left.saturating_mul(WORTH_FETCHING) >= *bytes) {
+            run.tell(Event::Fetching(pull.url.clone()));
+            fetching = Some(with_pull(&put, pull));
+            continue;
+        }
         if before.is_some_and(|before| left >= before) {
             failures += 1;
             give_up(failures, &DoorError::Unreachable(format!("{path} still lacks files that were sent")))?;
@@ -220,10 +239,9 @@ fn left(lacking: &[Lacking], files: &[TreeFile]) -> u64 {
     lacking.iter().map(of).sum()
 }
 
-fn told(outcomes: &[Outcome]) -> Result<Vec<Lacking>, Ended> {
+fn told(outcomes: &[Outcome]) -> Result<TreePut, Ended> {
     match outcomes.first() {
         Some(Outcome::Done(told)) => serde_json::from_value::<TreePut>(told.clone())
-            .map(|put| put.lacking)
             .map_err(|error| failed(format!("no use can be made of the answer to `put_tree`: {error}"))),
         Some(Outcome::Failed(refusal)) => Err(failed(refused("put_tree", refusal))),
         _ => Err(failed("the host did not say what it lacks".to_owned())),
@@ -248,7 +266,24 @@ fn with_lengths<D: Door>(
         _ => Ok(file.clone()),
     };
     let files: Result<Vec<TreeFile>, String> = files.iter().map(file).collect();
-    Ok(Write::PutTree { path: path.clone(), files: Some(files?), from: from.clone(), except: except.clone() })
+    let (path, from, except) = (path.clone(), from.clone(), except.clone());
+    Ok(Write::PutTree { path, files: Some(files?), from, except, pull: None })
+}
+
+/// Where the host may fetch the package, and how long it is there.
+fn pull(write: &Write, release: &Release) -> Result<Option<(Pull, u64)>, String> {
+    let Write::PutTree { pull: Some(Pull { url, .. }), .. } = write else { return Ok(None) };
+    let archive = release.archive().map_err(|error| format!("the package cannot be read: {error}"))?;
+    Ok(archive.map(|(bytes, sha256)| (Pull { url: url.clone(), sha256: sha256.to_string() }, bytes)))
+}
+
+/// The same call with where the package may be fetched.
+fn with_pull(put: &Write, from: Pull) -> Write {
+    let mut call = put.clone();
+    if let Write::PutTree { pull, .. } = &mut call {
+        *pull = Some(from);
+    }
+    call
 }
 
 fn give_up(failures: usize, error: &DoorError) -> Result<(), Ended> {

@@ -319,6 +319,9 @@ pub enum AclRights {
 pub struct TreePut {
     /// The files that must still be sent; empty when the folder is as named.
     pub lacking: Vec<Lacking>,
+    /// Why nothing was fetched, where the call said where from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_pulled: Option<String>,
 }
 
 /// A file that `put_tree` lacks.

@@ -20,4 +20,6 @@ pub use config::{AppPath, Attribute, Content, Edit, Element, ElementPath, Expect
 pub use message::{Access, Batch, Call, Hello, HelloAnswer, Nonce, Replies, Reply};
 pub use read::{FileAt, FileWant, HttpAt, MacForm, Read};
 pub use sql::{SqlDone, SqlMessage, SqlRows};
-pub use write::{Control, ControlTarget, FileData, FileDigest, Grant, Marker, SecretFile, SqlFind, TreeFile, Write};
+pub use write::{
+    Control, ControlTarget, FileData, FileDigest, Grant, Marker, Pull, SecretFile, SqlFind, TreeFile, Write,
+};

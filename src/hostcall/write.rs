@@ -57,6 +57,9 @@ pub enum Write {
         /// Paths below the folder, with `\`, that are made as folders and otherwise left alone: the app's own files.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         except: Vec<String>,
+        /// Where the host may fetch what lacks by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pull: Option<Pull>,
     },
     /// A piece of a file that `put_tree` lacks.
     PutFile {
@@ -146,7 +149,7 @@ pub struct SqlFind {
 impl Write {
     /// A folder that shall be there, whatever is in it.
     pub fn folder(path: String) -> Write {
-        Write::PutTree { path, files: None, from: Vec::new(), except: Vec::new() }
+        Write::PutTree { path, files: None, from: Vec::new(), except: Vec::new(), pull: None }
     }
 
     /// The call's name as it stands on the wire.
@@ -182,6 +185,19 @@ pub struct Marker {
     pub why: String,
     /// Since when, as `2026-11-21T12:34:56Z`, by the controller's clock.
     pub since: String,
+}
+
+/// A zip that a host fetches by itself. What comes of it is trusted no more than what is sent: files are staged, and
+/// compared by their digests like all others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pull {
+    /// Where it is, by http or https.
+    pub url: String,
+    /// SHA-256 of its bytes, 64 lower-case hexadecimal digits; a zip with another is thrown away. Empty in a plan, and
+    /// put in when the call is made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
 }
 
 /// A file of a tree.

@@ -102,8 +102,8 @@ impl Endpoint<'_> {
             Ok(secured) => return Ok(secured),
             Err(Failed::Other { trusted, shown }) => {
                 let why = format!(
-                    "its certificate is not the one that is trusted:\n  trusted {trusted}\n  shown   {shown}\nif the \
-                     host has a new one, ask whoever made it and write: fingerprint: \"{shown}\"; if not, somebody \
+                    "its certificate is not the one that is trusted (trusted {trusted}, shown {shown}); if the host has a \
+                     new one, let whoever made it confirm that, and write: fingerprint: \"{shown}\"; if not, somebody \
                      stands in between"
                 );
                 return Err(HttpError::Untrusted { address, why });

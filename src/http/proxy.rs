@@ -85,7 +85,10 @@ fn advice(status: u16, target: &str, logged_in: bool, offered: &[&str]) -> Strin
         }
         (403, _) => format!("it does not let anybody through to {target}; its rules must allow CONNECT to that port"),
         (405, _) => "it is no proxy that knows CONNECT; check the address".to_owned(),
-        (502..=504, _) => format!("it cannot reach {target} itself; check that name and port from where it stands"),
+        // tinyproxy says 500, squid 503.
+        (500 | 502..=504, _) => {
+            format!("it cannot reach {target} itself; check that name and port from where it stands")
+        }
         _ => format!("it does not let through to {target}"),
     };
     format!("{what} (HTTP {status})")
@@ -129,6 +132,7 @@ mod tests {
             ("HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n", true, "it offers: NTLM"),
             ("HTTP/1.1 403 Filtered\r\n\r\n", false, "must allow CONNECT"),
             ("HTTP/1.1 502 Bad Gateway\r\n\r\n", false, "cannot reach web01:5986"),
+            ("HTTP/1.0 500 Unable to connect\r\n\r\n", false, "cannot reach web01:5986"),
             ("SSH-2.0-OpenSSH_9.2\r\n\r\n", false, "check its port"),
             ("HTTP/1.1 400 Bad\r\n\r\n", false, "(HTTP 400)"),
         ] {

@@ -18,7 +18,7 @@ use openssl::ssl::{SslAcceptor, SslMethod, SslVersion};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
-use super::{Authorities, CertificateHash, Connection, Endpoint, HttpError, Tls, Trust};
+use super::{Authorities, CertificateHash, Connection, Endpoint, HttpError, Presented, Tls, Trust};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -224,4 +224,22 @@ async fn keys_are_opened_as_operators_have_them() {
     check(identity::pkcs12(&bundle, secret("open").as_ref()), "does not open it");
     check(identity::pkcs12(&bundle, None), "needs a `passphrase`");
     check(identity::pkcs12(b"nothing", None), "no PKCS#12");
+}
+
+proptest::proptest! {
+    /// A server may show anything.
+    #[test]
+    fn any_certificate_is_read_without_panic(
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        byte: u8,
+        cut in proptest::prelude::any::<proptest::sample::Index>(),
+    ) {
+        static CERTIFICATE: std::sync::LazyLock<Vec<u8>> =
+            std::sync::LazyLock::new(|| Signed::new("web01", (-1, 30), None).certificate.to_der().unwrap());
+        let mut changed = CERTIFICATE.clone();
+        let place = at.index(changed.len());
+        changed[place] = byte;
+        let _ = Presented::read(&changed);
+        let _ = Presented::read(&CERTIFICATE[..cut.index(CERTIFICATE.len())]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Host, Via};
+use super::{Host, Via, WinrmAuth};
 use crate::yaml::{Content, Node, resolve};
 
 /// In place of what is not shown.
@@ -41,6 +41,12 @@ impl Host {
         }
         if let Some(port) = connection.port {
             shown.insert("ansible_port".to_owned(), json!(port));
+        }
+        if connection.winrm.https {
+            shown.insert("ansible_winrm_scheme".to_owned(), json!("https"));
+        }
+        if connection.winrm.auth != WinrmAuth::default() {
+            shown.insert("ansible_winrm_transport".to_owned(), json!(connection.winrm.auth.word()));
         }
         if let Some(user) = &connection.user {
             shown.insert("ansible_user".to_owned(), json!(user));

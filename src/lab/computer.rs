@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::versions::Windows;
 use super::{LabError, utc};
+use crate::doctor::told::{FULL_LANGUAGE, WinRm};
 use crate::hostcall::answer::{Disk, HostFacts};
 
 /// A host as `host.toml` describes it. A person may edit it; the next batch sees the change.
@@ -31,10 +32,20 @@ pub struct Computer {
     pub shared_configuration: Option<String>,
     /// Whether sessions hold an elevated administrator token.
     pub administrator: bool,
+    /// The language mode of PowerShell; in any but `FullLanguage` no agent can run.
+    #[serde(skip_serializing_if = "is_full")]
+    pub language_mode: String,
     /// When the host started, in seconds since 1970.
     pub booted_unix_seconds: u64,
     /// Fixed disks. The drive `C:` is the folder `C` beside this file.
     pub disks: Vec<Disk>,
+    /// How WinRM is set up, where it is not as it is out of the box.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub winrm: Option<WinRm>,
+}
+
+fn is_full(mode: &str) -> bool {
+    mode == FULL_LANGUAGE
 }
 
 impl Default for Computer {
@@ -49,6 +60,7 @@ impl Default for Computer {
             pending_reboot: Vec::new(),
             shared_configuration: None,
             administrator: true,
+            language_mode: FULL_LANGUAGE.to_owned(),
             booted_unix_seconds: 1_795_200_000,
             disks: vec![Disk {
                 name: "C:".to_owned(),
@@ -56,6 +68,7 @@ impl Default for Computer {
                 size_bytes: 136_365_211_648,
                 free_bytes: 98_784_247_808,
             }],
+            winrm: None,
         }
     }
 }

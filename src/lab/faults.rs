@@ -49,6 +49,12 @@ faults! {
     DiskFull = "disk_full",
     /// Servicing waits for a reboot and installs nothing before it.
     RebootPending = "reboot_pending",
+    /// The host's clock is ten minutes ahead.
+    ClockOff = "clock_off",
+    /// The operator's account is no administrator.
+    NotAdministrator = "not_administrator",
+    /// A policy lets PowerShell run with limits alone, so that the agent cannot.
+    ConstrainedLanguage = "constrained_language",
     /// The payloads of features not installed were removed from the image.
     PayloadMissing = "payload_missing",
     /// IIS was never installed: a bare server.

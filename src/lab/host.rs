@@ -332,6 +332,14 @@ impl Answers for LabHost {
         })
     }
 
+    fn examined(&self, user: &str) -> Option<crate::doctor::told::Told> {
+        self.told(user).ok()
+    }
+
+    fn is_constrained(&self) -> bool {
+        self.has_limits()
+    }
+
     fn wire_fault(&self) -> Option<WireFault> {
         self.folder.read_toml::<Faults>(Faults::FILE).ok()?.wire()
     }

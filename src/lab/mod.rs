@@ -10,6 +10,7 @@ mod certificates;
 mod computer;
 mod drive;
 mod error;
+mod examination;
 mod farm;
 mod faults;
 mod features;
@@ -24,6 +25,7 @@ mod model_app;
 mod model_files;
 mod model_iis;
 mod model_sql;
+mod pull;
 mod schema;
 pub mod sql;
 mod stock;
@@ -63,6 +65,16 @@ pub trait Answers: Send + Sync {
     /// The same by a process that lives for this batch alone.
     fn reply(&self, access: Access, batch: &Batch) -> Replies {
         self.reply_as(&AgentProcess::start(), access, batch)
+    }
+
+    /// What the host tells a session of a user that examines it; `None` where it is not to be had.
+    fn examined(&self, _: &str) -> Option<crate::doctor::told::Told> {
+        None
+    }
+
+    /// Whether PowerShell runs with limits there, in which no agent can run.
+    fn is_constrained(&self) -> bool {
+        false
     }
 
     /// The fault that the host's wire shall show from now on, looked up before each message.

@@ -8,6 +8,7 @@ use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
 use super::model_sql::SqlConnection;
 use super::sql::Instance;
+use super::tree::TreeWanted;
 use super::{Folder, LabError, features, stock};
 use crate::hostcall::{Access, Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 
@@ -92,7 +93,9 @@ impl Model {
             },
             Write::IisControl { target, action } => self.control(target, *action),
             Write::PutTree { path, files: None, .. } => self.make_folder(path),
-            Write::PutTree { path, files: Some(files), from, except } => self.put_tree(path, files, from, except),
+            Write::PutTree { path, files: Some(files), from, except, pull } => {
+                self.put_tree(&TreeWanted { path, files, from, except }, pull.as_ref())
+            }
             Write::PutFile { tree, file, at_bytes, data } => self.put_file(tree, file, *at_bytes, data),
             Write::Remove { path, must } => self.remove(path, *must),
             Write::SetAcl { path, grants } => self.set_acl(path, grants),
@@ -124,6 +127,12 @@ impl Model {
         }
         if self.faults.has(Fault::SharedConfiguration) && facts.shared_configuration.is_none() {
             facts.shared_configuration = Some(r"\\files\iis-config".to_owned());
+        }
+        if self.faults.has(Fault::NotAdministrator) {
+            facts.administrator = false;
+        }
+        if self.faults.has(Fault::ClockOff) {
+            facts.utc = super::utc::text(super::utc::now(self.computer.clock_skew_seconds + CLOCK_OFF_SECONDS));
         }
         if self.faults.has(Fault::DiskFull) {
             for disk in facts.disks.iter_mut().filter(|disk| disk.name == facts.system_drive) {
@@ -193,7 +202,8 @@ impl Model {
 
     /// Whether Windows lets anything be changed.
     pub fn writable(&self) -> Result<(), Refusal> {
-        if self.faults.has(Fault::AccessDenied) || !self.computer.administrator {
+        let administrator = self.computer.administrator && !self.faults.has(Fault::NotAdministrator);
+        if self.faults.has(Fault::AccessDenied) || !administrator {
             return Err(refused(RefusalCode::Denied, 0x8007_0005, "Access is denied."));
         }
         if self.faults.has(Fault::DiskFull) {
@@ -202,6 +212,9 @@ impl Model {
         Ok(())
     }
 }
+
+/// By how much a clock that is off is ahead.
+const CLOCK_OFF_SECONDS: i64 = 600;
 
 const SERVICING: &str = "component_servicing";
 

@@ -113,8 +113,10 @@ impl Model {
         }
         let shown = self.app_folder(&app.site, &app.path)?.unwrap_or_default();
         let digest = files::hex(&Sha256::digest(files::fold(&format!("{shown}\\web.config")).as_bytes()));
+        // A file of the host is named below its folder, which may itself be told from where the lab was started.
+        let name = real.strip_prefix(self.folder.root()).unwrap_or(&real);
         Ok(CommitFile {
-            name: real.to_string_lossy().into_owned(),
+            name: name.to_string_lossy().into_owned(),
             history: format!("web-{}", &digest[..12]),
             fresh: Some(NEW_WEB_CONFIG),
         })

@@ -5,9 +5,9 @@ use super::acl::Acls;
 use super::error::{refused, refused_plainly};
 use super::model::{Model, Told, told};
 use super::tree::{self, TreeWanted};
-use super::{drive, files};
-use crate::hostcall::answer::{Acl, AclRights, FileState};
-use crate::hostcall::{FileAt, FileData, FileWant, Grant, Nonce, Refusal, RefusalCode, TreeFile};
+use super::{drive, files, pull};
+use crate::hostcall::answer::{Acl, AclRights, FileState, TreePut};
+use crate::hostcall::{FileAt, FileData, FileWant, Grant, Nonce, Pull, Refusal, RefusalCode};
 
 impl Model {
     /// Answers `files`.
@@ -37,9 +37,14 @@ impl Model {
     }
 
     /// Carries out `put_tree`.
-    pub(super) fn put_tree(&self, path: &str, files: &[TreeFile], from: &[String], except: &[String]) -> Told {
+    pub(super) fn put_tree(&self, wanted: &TreeWanted, pull: Option<&Pull>) -> Told {
         self.writable()?;
-        told(&tree::put(self.folder.root(), &TreeWanted { path, files, from, except })?)
+        let put = tree::put(self.folder.root(), wanted)?;
+        let Some(pull) = pull.filter(|_| !put.lacking.is_empty()) else { return told(&put) };
+        match pull::stage(self.folder.root(), wanted, &put.lacking, pull) {
+            Ok(()) => told(&tree::put(self.folder.root(), wanted)?),
+            Err(why) => told(&TreePut { not_pulled: Some(why), ..put }),
+        }
     }
 
     /// Carries out `put_file`.

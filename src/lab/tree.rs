@@ -57,7 +57,7 @@ pub fn put(host: &Path, wanted: &TreeWanted) -> Result<TreePut, Refusal> {
     if lacking.is_empty() {
         work.finish(wanted.except).map_err(failed)?;
     }
-    Ok(TreePut { lacking })
+    Ok(TreePut { lacking, not_pulled: None })
 }
 
 /// Adds a piece to a file that a tree lacks.
@@ -271,7 +271,7 @@ fn copy_if_whole(entry: &Entry, file: &TreeFile, place: &Path) -> io::Result<boo
     Ok(false)
 }
 
-fn write_new(place: &Path) -> io::Result<File> {
+pub(super) fn write_new(place: &Path) -> io::Result<File> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -296,11 +296,11 @@ fn drop_entry(entry: &Entry) -> io::Result<()> {
     if entry.folder { fs::remove_dir_all(&entry.path) } else { fs::remove_file(&entry.path) }
 }
 
-fn native(path: &str) -> PathBuf {
+pub(super) fn native(path: &str) -> PathBuf {
     path.split('\\').collect()
 }
 
-fn staging(host: &Path, path: &str) -> Result<PathBuf, Refusal> {
+pub(super) fn staging(host: &Path, path: &str) -> Result<PathBuf, Refusal> {
     drive::locate(host, &format!("{}{PARTIAL}", path.trim_end_matches('\\')))
 }
 

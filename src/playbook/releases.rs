@@ -25,9 +25,23 @@ impl Packages {
         for step in playbook.plays.iter().flat_map(|play| &play.hosts).flat_map(|host| &host.steps) {
             if let Some(path) = step.resource.package() {
                 packages.add(path, step, diagnostics);
+                packages.check_pull(path, step, diagnostics);
             }
         }
         packages
+    }
+
+    /// Hosts fetch a package as one file.
+    fn check_pull(&self, path: &str, step: &Step, diagnostics: &mut Vec<Diagnostic>) {
+        let Some(Some(package)) = self.opened.get(path) else { return };
+        let place = step.place.property("pull");
+        // Each host has the step once more.
+        let told = diagnostics.iter().any(|it| it.span == place.into());
+        if step.resource.pull().is_some() && package.archive().is_none() && !told {
+            let message = format!("hosts fetch a zip, and {path} is a folder");
+            let help = "name the zip that is there as the package, or leave `pull` out";
+            diagnostics.push(Diagnostic::new(place, message).help(help));
+        }
     }
 
     fn add(&mut self, path: &str, step: &Step, diagnostics: &mut Vec<Diagnostic>) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -99,6 +100,17 @@ pub struct Release {
 }
 
 impl Release {
+    /// The zip of the package, where it is one, with its SHA-256 as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn archive(&self) -> io::Result<Option<(u64, Sha256Digest)>> {
+        let Some(path) = self.package.archive() else { return Ok(None) };
+        let mut digest = Sha256::new();
+        let bytes = io::copy(&mut File::open(path)?, &mut digest)?;
+        Ok(Some((bytes, Sha256Digest(digest.finalize().into()))))
+    }
+
     /// Makes the edits of overlays and names the result.
     ///
     /// # Errors

@@ -116,6 +116,11 @@ impl Package {
         self.open_file(*self.numbers.get(&folded(path)).ok_or_else(|| not_there(path))?)
     }
 
+    /// The zip that it is; a folder is none.
+    pub fn archive(&self) -> Option<&Path> {
+        self.places.iter().all(Place::is_in_archive).then_some(&self.root)
+    }
+
     /// Whether every file's path is short enough below a folder of so many characters.
     ///
     /// # Errors

@@ -25,6 +25,13 @@ pub(super) enum Place {
     },
 }
 
+impl Place {
+    /// Whether it is in an archive.
+    pub(super) fn is_in_archive(&self) -> bool {
+        !matches!(self, Place::File(_))
+    }
+}
+
 /// Reads one file of a package from some place on.
 pub struct PackageReader {
     source: Source,

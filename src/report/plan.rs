@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::shown::{shown, visible_text};
-use crate::engine::Survey;
+use crate::engine::{RecycleNeeded, Survey};
 use crate::hostcall::{Edit, Write};
 use crate::plan::{Action, PlannedStep, Stage};
 use crate::resource::Disturbance;
@@ -91,7 +91,8 @@ pub fn differences_text(
     for survey in surveys {
         let lines = troubles(survey);
         let stages = || survey.looked.iter().flat_map(|looked| &looked.plans).flat_map(|(_, plan)| &plan.stages);
-        if stages().next().is_none() && lines.is_empty() {
+        let marks = marks(survey, how);
+        if stages().next().is_none() && lines.is_empty() && marks.is_empty() {
             continue;
         }
         let _ = writeln!(text, "{}", style.bold(&survey.host));
@@ -100,6 +101,9 @@ pub fn differences_text(
         }
         for stage in stages() {
             stage_text(&mut text, stage, how, style);
+        }
+        for mark in marks {
+            mark_text(&mut text, mark, how, style);
         }
         text.push('\n');
     }
@@ -124,6 +128,25 @@ fn stage_text(text: &mut String, stage: &Stage, how: Differences, style: Style) 
             let _ = writeln!(text, "      {}", style.dim(&line));
         }
     }
+}
+
+/// What is told of pools that have to recycle, besides the plan: all where none is planned, and those that the run does not do.
+fn marks(survey: &Survey, how: Differences) -> Vec<&RecycleNeeded> {
+    let all = survey.looked.iter().flat_map(|looked| &looked.recycle_needed);
+    all.filter(|mark| how == Differences::Audit || !mark.in_this_run).collect()
+}
+
+fn mark_text(text: &mut String, mark: &RecycleNeeded, how: Differences, style: Style) {
+    let (_, name) = mark.address.split_once('/').unwrap_or(("", &mark.address));
+    let _ = writeln!(text, "  {}  {}", style.yellow(&format!("! {name}")), style.dim(&mark.place));
+    let why = visible_text(&mark.why);
+    let why = match how {
+        Differences::Audit => format!("recycle needed once {} is as desired: {why}", mark.because_of),
+        Differences::Plan | Differences::PlanWithEdits => {
+            format!("recycle needed: {why}; recycle it after this run, in which its play does not come after that")
+        }
+    };
+    let _ = writeln!(text, "      {}", style.yellow(&format!("! {why}")));
 }
 
 fn step_text(text: &mut String, step: &PlannedStep, how: Differences, style: Style) {
@@ -256,6 +279,7 @@ pub fn differences_json(surveys: &[Survey], troubles: impl Fn(&Survey) -> Vec<St
             "reached": survey.looked.is_ok(),
             "troubles": troubles(survey),
             "stages": stages,
+            "recycle_needed": survey.looked.iter().flat_map(|looked| &looked.recycle_needed).collect::<Vec<_>>(),
             "not_compared": survey.looked.iter().flat_map(|looked| &looked.not_compared).collect::<Vec<_>>(),
             "traffic": survey.traffic,
         })

@@ -12,11 +12,11 @@ use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
 use crate::hostcall::read::HttpVerb;
 use crate::hostcall::{
-    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Read, Refusal,
+    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Pull, Read, Refusal,
     SecretFile, Text, TreeFile, Write,
 };
 use crate::release::{FileContent, Overlay, Release};
-use crate::value::{Changes, UrlPath, WindowsPath};
+use crate::value::{Changes, DownloadUrl, UrlPath, WindowsPath};
 
 /// Where releases are kept unless the playbook says otherwise.
 const ROOT: &str = "%SystemDrive%\\farmhand";
@@ -40,6 +40,11 @@ pub struct AppRelease {
     /// A zip or a folder, from the playbook's folder.
     #[schemars(extend("writeOnly" = true))]
     pub package: String,
+    /// Where hosts fetch the package by themselves, over http or https: the very same zip. A host that lacks much of it
+    /// does so and checks its SHA-256; what it cannot get that way is sent to it. Nobody logs in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true))]
+    pub pull: Option<DownloadUrl>,
     /// The folder on the host under which releases are kept; `%SystemDrive%\farmhand` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("writeOnly" = true))]
@@ -186,6 +191,7 @@ impl AppRelease {
             files: Some(files.collect()),
             from: others.iter().take(3).map(|name| format!("{}\\{name}", self.base())).collect(),
             except: self.writable.clone(),
+            pull: self.pull.as_ref().map(|url| Pull { url: url.as_str().to_owned(), sha256: String::new() }),
         }
     }
 }
@@ -231,6 +237,10 @@ impl Resource for AppRelease {
 
     fn package(&self) -> Option<&str> {
         Some(&self.package)
+    }
+
+    fn pull(&self) -> Option<&str> {
+        self.pull.as_ref().map(DownloadUrl::as_str)
     }
 
     fn overlays(&self) -> Vec<Overlay> {

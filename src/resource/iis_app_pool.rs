@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::identity::{Identity, User};
+use super::iis_application::{application, sites};
 use super::mirror::{self, mirrored};
 use super::pool_values::{
     CpuAction, IdleTimeoutAction, LoadBalancerCapabilities, LogonType, NumaAffinity, NumaAssignment, PipelineMode,
-    ProcessModelEvent, RecycleEvent, Runtime, StartMode,
+    PoolState, ProcessModelEvent, RecycleEvent, Runtime, StartMode,
 };
-use super::{Disturbance, Found, Phase, Problems, Reads, Resource, Writes, was};
+use super::start_anew::Recycle;
+use super::{Anew, Disturbance, Found, Phase, Problems, Reads, Resource, Unnoticed, Writes, was};
 use crate::hostcall::answer::RunState;
+use crate::hostcall::config::AppPath;
 use crate::hostcall::{Control, ControlTarget, Edit, Element, ElementPath, Expected, Refusal, Text, Token};
 use crate::value::{Changes, Flags, Secret, TimeOfDay, TimeSpan};
 
@@ -36,6 +36,10 @@ mirrored! {
             /// Environment variables of its worker processes; exactly these. IIS 10.0 from Windows Server 2016 on.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             environment_variables: Option<BTreeMap<String, String>>,
+            /// Whether what they notice only when they start has reached its worker processes.
+            #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+            #[schemars(skip)]
+            recycle: Option<Recycle>,
         }
         mirrors {
             /// Whether it starts with the server, and again when an administrator asks.
@@ -140,32 +144,17 @@ mirrored! {
     }
 }
 
-/// Whether a pool runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PoolState {
-    /// It runs: started and, when always running, with a worker process under the desired account.
-    Started,
-    /// It does not.
-    Stopped,
-    /// There is none.
-    Absent,
-    /// Found: on its way, for longer than the host waits.
-    #[serde(skip_deserializing)]
-    Changing,
-    /// Found: started without the worker process that `start_mode: always_running` promises.
-    #[serde(skip_deserializing)]
-    StartedWithoutWorker,
-    /// Found: started, its worker process under another account.
-    #[serde(skip_deserializing)]
-    StartedAsAnotherAccount,
-}
-
 const SECTION: &str = "system.applicationHost/applicationPools";
 
 impl IisAppPool {
     fn at(&self) -> ElementPath {
         ElementPath::section(SECTION).item([("name", &self.name)])
+    }
+
+    /// The ids of its worker processes.
+    fn workers(&self, found: &Found) -> Result<Vec<u32>, Refusal> {
+        let workers = found.pool(&self.name)?.map(|pool| pool.workers).unwrap_or_default();
+        Ok(workers.into_iter().map(|worker| worker.pid).collect())
     }
 
     fn user(&self) -> Option<&User> {
@@ -294,6 +283,10 @@ impl Resource for IisAppPool {
         mirror::take(self, &element, &mut actual)?;
         actual.identity = self.identity.as_ref().and_then(|identity| identity.in_own_words(&element, found));
         actual.state = self.state(&actual, found)?;
+        actual.recycle = match &self.recycle {
+            Some(recycle) => Some(recycle.seen(self.workers(found)?)),
+            None => None,
+        };
         let schedule = ["recycling", "periodicRestart", "schedule"];
         let schedule = schedule.iter().try_fold(&element, |element, name| element.children.get(*name));
         actual.periodic_restart_schedule = self.periodic_restart_schedule.as_ref().map(|desired| {
@@ -350,6 +343,9 @@ impl Resource for IisAppPool {
             Some(PoolState::Stopped) if changes.touch("state") => writes.control(pool(), Control::Stop),
             _ => {}
         }
+        if changes.touch("recycle") {
+            writes.control(pool(), Control::Recycle);
+        }
     }
 
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
@@ -359,6 +355,32 @@ impl Resource for IisAppPool {
             Some(PoolState::Stopped | PoolState::Absent) if changes.touch("state") => Disturbance::Restarts,
             _ => Disturbance::Recycles,
         }
+    }
+
+    fn start_anew(&mut self, found: &Found, unnoticed: &Unnoticed, apps: &[AppPath]) -> Option<Anew> {
+        let workers = self.workers(found).ok()?;
+        if workers.is_empty() || matches!(self.state, Some(PoolState::Stopped | PoolState::Absent)) {
+            return None;
+        }
+        let sites = found.config(&sites()).ok().flatten();
+        let is_in = |app: &&AppPath| {
+            let (_, application) = application(sites.as_ref(), &app.site, &app.path);
+            application.and_then(|it| it.text("applicationPool")).is_some_and(|it| it.eq_ignore_ascii_case(&self.name))
+        };
+        let apps: Vec<String> = apps.iter().filter(is_in).map(|app| format!("{}{}", app.site, app.path)).collect();
+        let facts = found.host().ok()?;
+        let element = found.config(&self.at()).ok().flatten();
+        let identity = element.as_ref().and_then(|it| it.children.get("processModel")?.text("identityType"));
+        let account = found.pool(&self.name).ok().flatten()?.workers.into_iter().next()?.account;
+        let account = (identity == Some("SpecificUser")).then_some(account.as_str());
+        let anew = unnoticed.anew(&unnoticed.sessions_of(account, &facts), &apps)?;
+        let why = format!("recycle needed: {}", anew.why);
+        self.recycle = Some(Recycle { why, before: workers.into_iter().collect(), done: true });
+        Some(anew)
+    }
+
+    fn remarks(&self, _: &Found, changes: &Changes) -> Vec<String> {
+        self.recycle.iter().filter(|_| changes.touch("recycle")).map(|recycle| recycle.why.clone()).collect()
     }
 
     fn symptoms(&self, found: &Found) -> Vec<String> {

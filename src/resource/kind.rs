@@ -7,9 +7,9 @@ use std::sync::Arc;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
-use crate::hostcall::Refusal;
+use super::{Anew, Claim, Disturbance, Found, Problems, Reads, Resource, Unnoticed, Writes};
 use crate::hostcall::config::AppPath;
+use crate::hostcall::{Refusal, Write};
 use crate::release::{Overlay, Release};
 use crate::value::{Changes, SecretRef};
 
@@ -84,6 +84,8 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn app(&self) -> Option<AppPath>;
     /// See [`Resource::package`].
     fn package(&self) -> Option<&str>;
+    /// See [`Resource::pull`].
+    fn pull(&self) -> Option<&str>;
     /// See [`Resource::folder_chars`].
     fn folder_chars(&self) -> usize;
     /// See [`Resource::overlays`].
@@ -105,12 +107,21 @@ pub trait Instance: fmt::Debug + Send + Sync {
     fn seen(&self, found: &Found) -> Result<Option<Value>, Refusal>;
     /// See [`Resource::writes`].
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
+    /// See [`Resource::take_back`].
+    fn take_back(&self, done: &[Write], writes: &mut Writes);
     /// See [`Resource::disturbs`].
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
     /// See [`Resource::not_compared`].
     fn not_compared(&self, found: &Found) -> Vec<String>;
     /// See [`Resource::remarks`].
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String>;
+    /// See [`Resource::unnoticed`].
+    fn unnoticed(&self, found: &Found, changes: &Changes) -> Option<Unnoticed>;
+    /// See [`Resource::uses_database`].
+    fn uses_database(&self, database: &str, servers: &[&str]) -> bool;
+    /// The same resource once it has taken notice; see [`Resource::start_anew`].
+    fn started_anew(&self, found: &Found, unnoticed: &Unnoticed, apps: &[AppPath])
+    -> Option<(Box<dyn Instance>, Anew)>;
     /// See [`Resource::evidence_reads`].
     fn evidence_reads(&self, found: &Found, reads: &mut Reads);
     /// See [`Resource::evidence`].
@@ -155,6 +166,10 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.package()
     }
 
+    fn pull(&self) -> Option<&str> {
+        self.0.pull()
+    }
+
     fn folder_chars(&self) -> usize {
         self.0.folder_chars()
     }
@@ -193,6 +208,10 @@ impl<R: Resource> Instance for Erased<R> {
         self.0.writes(found, changes, writes);
     }
 
+    fn take_back(&self, done: &[Write], writes: &mut Writes) {
+        self.0.take_back(done, writes);
+    }
+
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance {
         self.0.disturbs(found, changes)
     }
@@ -203,6 +222,25 @@ impl<R: Resource> Instance for Erased<R> {
 
     fn remarks(&self, found: &Found, changes: &Changes) -> Vec<String> {
         self.0.remarks(found, changes)
+    }
+
+    fn unnoticed(&self, found: &Found, changes: &Changes) -> Option<Unnoticed> {
+        self.0.unnoticed(found, changes)
+    }
+
+    fn uses_database(&self, database: &str, servers: &[&str]) -> bool {
+        self.0.uses_database(database, servers)
+    }
+
+    fn started_anew(
+        &self,
+        found: &Found,
+        unnoticed: &Unnoticed,
+        apps: &[AppPath],
+    ) -> Option<(Box<dyn Instance>, Anew)> {
+        let mut resource = self.0.clone();
+        let anew = resource.start_anew(found, unnoticed, apps)?;
+        Some((Box::new(Erased(resource)), anew))
     }
 
     fn evidence_reads(&self, found: &Found, reads: &mut Reads) {

@@ -11,6 +11,7 @@ mod config_edits;
 mod found;
 mod identity;
 mod iis_error;
+mod key_backup;
 mod kind;
 mod left_behind;
 mod left_settings;
@@ -22,6 +23,7 @@ mod secret_macs;
 mod section_path;
 mod setting;
 pub mod sql;
+mod start_anew;
 mod take_over;
 mod was;
 mod writes;
@@ -34,13 +36,14 @@ pub use found::{Found, Verdict};
 pub use kind::{Instance, Kind, Misread};
 pub use reads::Reads;
 pub use secret_macs::{SecretMacs, SettingMac};
+pub use start_anew::{Anew, Client, Unnoticed};
 pub use writes::{Phase, Writes};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::hostcall::Refusal;
 use crate::hostcall::config::AppPath;
+use crate::hostcall::{Refusal, Write};
 use crate::release::{Overlay, Release};
 use crate::value::{Changes, SecretRef};
 
@@ -87,6 +90,11 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
         None
     }
 
+    /// Where hosts may fetch that package by themselves.
+    fn pull(&self) -> Option<&str> {
+        None
+    }
+
     /// How long the path of the folder on the host is at the most, into which its package goes.
     fn folder_chars(&self) -> usize {
         0
@@ -124,6 +132,9 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What to do about the changes. Complete even from nothing.
     fn writes(&self, found: &Found, changes: &Changes, writes: &mut Writes);
 
+    /// What to take back where not all of its writes were done: `done` are those that were, or may have been.
+    fn take_back(&self, _done: &[Write], _: &mut Writes) {}
+
     /// What the changes do to something that is running.
     fn disturbs(&self, found: &Found, changes: &Changes) -> Disturbance;
 
@@ -135,6 +146,22 @@ pub trait Resource: Clone + DeserializeOwned + Serialize + JsonSchema + Send + S
     /// What a person should know before the changes are made, besides the changes: whole sentences without a full stop.
     fn remarks(&self, _: &Found, _: &Changes) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What the changes are to applications that run and notice them only when they start anew.
+    fn unnoticed(&self, _: &Found, _: &Changes) -> Option<Unnoticed> {
+        None
+    }
+
+    /// Whether its application uses a database on a server, which is known by any of some names, as far as can be told.
+    fn uses_database(&self, _database: &str, _servers: &[&str]) -> bool {
+        false
+    }
+
+    /// Takes notice of such a change: what runs has to start anew, where it is concerned. `apps` are the applications of
+    /// the host that use the database.
+    fn start_anew(&mut self, _: &Found, _: &Unnoticed, _apps: &[AppPath]) -> Option<Anew> {
+        None
     }
 
     /// What to look at for that evidence besides, once the changes are proved.

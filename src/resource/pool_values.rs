@@ -1,6 +1,30 @@
 //! The enumerations of an application pool's properties (IIS configuration reference, `applicationPools/add`).
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::value::iis_enum;
+
+/// Whether a pool runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolState {
+    /// It runs: started and, when always running, with a worker process under the desired account.
+    Started,
+    /// It does not.
+    Stopped,
+    /// There is none.
+    Absent,
+    /// Found: on its way, for longer than the host waits.
+    #[serde(skip_deserializing)]
+    Changing,
+    /// Found: started without the worker process that `start_mode: always_running` promises.
+    #[serde(skip_deserializing)]
+    StartedWithoutWorker,
+    /// Found: started, its worker process under another account.
+    #[serde(skip_deserializing)]
+    StartedAsAnotherAccount,
+}
 
 iis_enum! {
     /// When a worker process starts.

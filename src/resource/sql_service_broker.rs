@@ -1,12 +1,10 @@
 //! `sql_service_broker`: whether a database delivers the messages of Service Broker.
 
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sql::{self, Database, MASTER, Place, place, place_reads, run};
-use super::{Disturbance, Found, Problems, Reads, Resource, Writes};
+use super::sql::{self, Database, Instance, MASTER, Place, place, place_reads, run};
+use super::{Client, Disturbance, Found, Problems, Reads, Resource, Unnoticed, Writes};
 use crate::hostcall::Refusal;
 use crate::value::{Changes, SqlPart, TimeSpan};
 
@@ -143,19 +141,27 @@ impl Resource for SqlServiceBroker {
         let Some(database) = self.here(found) else { return Vec::new() };
         let sessions = sql::sessions_in(found, &database);
         let mut remarks = sql::would_be_cut_off(&sessions, sql::seconds(self.rollback_after));
-        if self.enabled {
-            if let Some(twin) = Self::twin(found, &database) {
-                remarks.push(format!("loses all conversations in the database, because {twin} has the same identity"));
-            }
-            let apps: BTreeSet<(&str, &str)> = sessions
-                .iter()
-                .filter_map(|session| Some((session.login_name.as_deref()?, session.host_name.as_deref()?)))
-                .collect();
-            remarks.extend(apps.into_iter().map(|(login, host)| {
-                format!("recycle needed: pools that run as {login} on {host} notice the broker only when they start")
-            }));
+        if self.enabled
+            && let Some(twin) = Self::twin(found, &database)
+        {
+            remarks.push(format!("loses all conversations in the database, because {twin} has the same identity"));
         }
         remarks
+    }
+
+    fn unnoticed(&self, found: &Found, _: &Changes) -> Option<Unnoticed> {
+        let database = self.here(found).filter(|_| self.enabled)?;
+        let clients = sql::sessions_in(found, &database).into_iter().filter_map(|session| {
+            let known = |text: Option<String>| text.filter(|it| !it.is_empty());
+            Some(Client { login: known(session.login_name)?, machine: known(session.host_name) })
+        });
+        let instance = found.sql::<Instance>(MASTER, sql::INSTANCE).ok().flatten().unwrap_or_default();
+        Some(Unnoticed {
+            what: format!("the broker of the database {}", self.database),
+            database: self.database.clone(),
+            server: instance.into_iter().next().and_then(|it| it.server_name),
+            sessions: clients.collect(),
+        })
     }
 }
 
@@ -229,7 +235,11 @@ mod tests {
         let remarks = broker(None).remarks(&found, &Changes::default());
         assert_eq!(broker(None).disturbs(&found, &Changes::default()), Disturbance::Restarts);
         assert!(remarks[0].contains("CORP\\svc-chat from WEB01"), "{remarks:?}");
-        assert!(remarks[1].starts_with("recycle needed: pools that run as CORP\\svc-chat on WEB01"), "{remarks:?}");
+        let unnoticed = broker(None).unnoticed(&found, &Changes::default()).unwrap();
+        let client = Client { login: "CORP\\svc-chat".to_owned(), machine: Some("WEB01".to_owned()) };
+        assert_eq!((unnoticed.sessions, unnoticed.server.as_deref()), (vec![client], Some("SQL01")));
+        let off = SqlServiceBroker { enabled: false, ..broker(None) };
+        assert_eq!(off.unnoticed(&found, &Changes::default()), None);
     }
 
     #[test]

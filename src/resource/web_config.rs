@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::config_edits::Edits;
 use super::section_path::element_path;
 use super::setting::Setting;
+use super::start_anew::leads_to;
 use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
 use crate::hostcall::config::AppPath;
 use crate::hostcall::write::ConfigFile;
@@ -290,6 +291,13 @@ impl Resource for WebConfig {
         if !edits.is_empty() {
             writes.add(super::Phase::Commit, Write::IisCommit { file, expect, edits });
         }
+    }
+
+    fn uses_database(&self, database: &str, servers: &[&str]) -> bool {
+        self.connection_strings.values().any(|it| match &it.connection_string {
+            Setting::Text(text) => leads_to(text, database, servers),
+            _ => false,
+        })
     }
 
     fn disturbs(&self, _: &Found, changes: &Changes) -> Disturbance {

@@ -6,6 +6,7 @@ mod error;
 
 use std::time::Duration;
 
+pub use clixml::plain as plain_stderr;
 pub use error::SessionError;
 
 use crate::agent::framing::{Resolver, no_secrets};

@@ -11,16 +11,21 @@ use tokio_util::compat::TokioAsyncWriteCompatExt as _;
 
 use super::counted::{Counted, Counts};
 use super::link::Connection;
-use super::{Patience, TdsTarget, Trust};
+use super::{Patience, Step, TdsTarget, Trust};
 use crate::value::SecretValue;
 
 /// What an instance takes farmhand for in its lists of sessions.
 const APPLICATION: &str = "farmhand";
 
-/// Connects and logs in. The error says why that failed and what to do, and holds nothing secret.
-pub(super) async fn open(target: &TdsTarget, patience: Patience, counts: Arc<Counts>) -> Result<Connection, String> {
-    let login = login(&target.user, &(target.password)()?)?;
-    let stream = reach(target, patience).await?;
+/// Connects and logs in. The error says at which step that failed, why and what to do, and holds nothing secret.
+pub(super) async fn open(
+    target: &TdsTarget,
+    patience: Patience,
+    counts: Arc<Counts>,
+) -> Result<Connection, (Step, String)> {
+    let account = |why| (Step::Account, why);
+    let login = (target.password)().and_then(|password| login(&target.user, &password)).map_err(account)?;
+    let stream = reach(target, patience).await.map_err(|why| (Step::Connection, why))?;
     let mut config = Config::new();
     config.host(&target.address);
     config.port(target.port);
@@ -33,7 +38,10 @@ pub(super) async fn open(target: &TdsTarget, patience: Patience, counts: Arc<Cou
         config.trust_cert_ca_bundle(pem.clone());
     }
     let counted = Counted { stream, counts };
-    Client::connect(config, counted.compat_write()).await.map_err(|error| refused(target, &error))
+    Client::connect(config, counted.compat_write()).await.map_err(|error| {
+        let step = if matches!(error, Error::Server(_)) { Step::Login } else { Step::Tls };
+        (step, refused(target, &error))
+    })
 }
 
 /// A login of SQL Server.

@@ -1,5 +1,18 @@
 //! Why a session over TDS could not do what it was asked.
 
+/// What an instance is opened by, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Finding out who logs in.
+    Account,
+    /// Reaching its port.
+    Connection,
+    /// Encryption, and its certificate.
+    Tls,
+    /// The login.
+    Login,
+}
+
 /// Why a session over TDS could not do what it was asked. After any of these but [`SqlError::Secret`] it is of no more
 /// use. What SQL Server says to a statement is no such error but an answer or an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +30,8 @@ pub enum SqlError {
     Unreachable {
         /// The host.
         host: String,
+        /// How far it came.
+        step: Step,
         /// Why, and what to do.
         why: String,
     },

@@ -129,7 +129,8 @@ impl Link {
             State::Over => return Err(Fault::Unsent(SqlError::Over { host: self.host() })),
             State::Fresh => {
                 let opened = connect::open(&self.target, self.patience, Arc::clone(&self.counts)).await;
-                Box::new(opened.map_err(|why| Fault::Unsent(SqlError::Unreachable { host: self.host(), why }))?)
+                let unreachable = |(step, why)| SqlError::Unreachable { host: self.host(), step, why };
+                Box::new(opened.map_err(|failed| Fault::Unsent(unreachable(failed)))?)
             }
         };
         self.batches += 1;

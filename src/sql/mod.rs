@@ -14,7 +14,7 @@ mod value;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::SqlError;
+pub use error::{SqlError, Step};
 
 pub use crate::http::Authorities as Trust;
 

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures, and what was skipped, are said aloud")]
 
 mod names;
+mod opening;
 mod profile;
 mod rules;
 mod script;
@@ -19,6 +20,7 @@ use script::{Complaint, Script};
 
 const AGENT: &str = include_str!("../../src/agent/agent.ps1");
 const WRITER: &str = include_str!("../../src/agent/agent-write.ps1");
+const DOCTOR: &str = include_str!("../../src/agent/doctor.ps1");
 const BOOTSTRAP: &str = include_str!("../../src/agent/bootstrap.ps1");
 
 /// What hosts answer and are told, as Rust says it: the keys of the agent's data stand there.
@@ -28,6 +30,7 @@ const HOST_CALLS: &[&str] = &[
     include_str!("../../src/hostcall/message.rs"),
     include_str!("../../src/hostcall/read.rs"),
     include_str!("../../src/hostcall/write.rs"),
+    include_str!("../../src/doctor/told.rs"),
 ];
 
 /// Profiles by the name of their file.
@@ -115,7 +118,9 @@ fn every_name_is_known_to_every_windows() {
     let Some(profiles) = profiles() else { return };
     let (allowed, beside) = (allowed(), allowed_beside_the_agent());
     let mut used = BTreeSet::new();
-    for (what, text) in [("agent.ps1", AGENT), ("agent-write.ps1", WRITER), ("bootstrap.ps1", BOOTSTRAP)] {
+    for (what, text) in
+        [("agent.ps1", AGENT), ("agent-write.ps1", WRITER), ("doctor.ps1", DOCTOR), ("bootstrap.ps1", BOOTSTRAP)]
+    {
         let script = Script::parse(text);
         for profile in &profiles {
             let names = if text == WRITER { &beside } else { &allowed };
@@ -133,7 +138,9 @@ fn every_name_is_known_to_every_windows() {
 
 #[test]
 fn the_scripts_keep_the_rules() {
-    for (what, text) in [("agent.ps1", AGENT), ("agent-write.ps1", WRITER), ("bootstrap.ps1", BOOTSTRAP)] {
+    for (what, text) in
+        [("agent.ps1", AGENT), ("agent-write.ps1", WRITER), ("doctor.ps1", DOCTOR), ("bootstrap.ps1", BOOTSTRAP)]
+    {
         let complaints = rules::check(&Script::parse(text));
         assert!(complaints.is_empty(), "{what}:\n{}", lines(&complaints));
     }
@@ -150,6 +157,12 @@ fn what_is_sent_is_small() {
     let command = farmhand::agent::command_line();
     let encoded = command.rsplit(' ').next().unwrap().len();
     println!("the bootstrap on the command line has {encoded} characters");
+    let doctor = farmhand::agent::doctor().len();
+    println!(
+        "what a host is examined by as sent has {doctor} bytes, its digest is {}",
+        farmhand::agent::doctor_sha256()
+    );
+    assert!(doctor <= 8 * 1024, "what a host is examined by as sent has {doctor} bytes");
     assert!(encoded <= 1000, "the bootstrap on the command line has {encoded} characters");
 }
 
@@ -165,6 +178,7 @@ fn what_is_sent_means_what_was_written() {
     let known = known.replace(&"1".repeat(64), &farmhand::agent::question_digests());
     assert_eq!(shape(farmhand::agent::text()), shape(&known));
     assert_eq!(shape(farmhand::agent::writer()), shape(WRITER));
+    assert_eq!(shape(farmhand::agent::doctor()), shape(DOCTOR));
 }
 
 /// The host pumps its input into a top-level loop over `$input`, and nowhere else.
@@ -236,6 +250,13 @@ fn no_read_can_change_a_host() {
     let (reading, writing) = (names(AGENT), names(WRITER));
     let found: Vec<&str> = CHANGING.iter().copied().filter(|name| reading.contains(*name)).collect();
     assert_eq!(found, HARMLESS);
+    let examining = names(DOCTOR);
+    let found: Vec<&str> = CHANGING.iter().copied().filter(|name| examining.contains(*name)).collect();
+    assert_eq!(found, Vec::<&str>::new());
+    let verbs = ["Set-", "New-", "Remove-", "Start-", "Stop-", "Restart-", "Enable-", "Disable-", "Invoke-", "Out-"];
+    let changing: Vec<&String> =
+        examining.iter().filter(|name| verbs.iter().any(|verb| name.starts_with(verb))).collect();
+    assert_eq!(changing, ["New-Object"]);
     assert!(CHANGING.iter().filter(|name| writing.contains(**name)).count() > 12, "{writing:?}");
     // No function of the writing part has the name of one that reads.
     let functions = |text: &str| -> BTreeSet<String> {
@@ -247,7 +268,7 @@ fn no_read_can_change_a_host() {
 /// Text becomes code in two places: the bootstrap, for the reading part, and there, for the writing part.
 #[test]
 fn code_is_made_of_the_two_parts_alone() {
-    for (text, times) in [(AGENT, 1), (WRITER, 0), (BOOTSTRAP, 1)] {
+    for (text, times) in [(AGENT, 1), (WRITER, 0), (DOCTOR, 0), (BOOTSTRAP, 1)] {
         assert_eq!(text.matches("[ScriptBlock]::Create(").count(), times);
     }
     let refusals = ["if ($Agent.Access -cne 'read_write') { exit 5 }", "-cne $Agent.Writer) { exit 6 }"];

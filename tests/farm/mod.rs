@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use farmhand::agent::framing::encode;
 use farmhand::engine::{
-    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, StepWork, Stop, Survey,
-    Work, apply, nonce, survey,
+    Apply, Approval, Change, Door, DoorError, HostOutcome, HostWork, Macs, Observe, PlayWork, Purpose, StepWork, Stop,
+    Survey, Work, apply, nonce, survey,
 };
 use farmhand::hostcall::{Access, Answer, Batch, Call, FileWant, Nonce, Outcome, Read, Reply, Write};
 use farmhand::journal::Ledger;
@@ -71,7 +71,7 @@ impl Farm {
     pub async fn plan(&self, host: &str, steps: Arc<[StepWork]>) -> Survey {
         let work = work(&[(host, steps)]);
         let (door, macs) = self.open(&work);
-        survey(door, &work, &macs, self.forks, &(Arc::new(|_: &str, _| {}) as _)).await.remove(0)
+        survey(door, &work, &macs, self.forks, Purpose::Plan, &(Arc::new(|_: &str, _| {}) as _)).await.remove(0)
     }
 
     fn open(&self, work: &Work) -> (Arc<InProcess>, Macs) {

@@ -27,6 +27,9 @@ const PASSWORDS: &[&str] = &[
 /// farmhand's own word for the password of a connection, which Ansible passes over.
 const OWN_PASSWORD: &str = "farmhand_password";
 
+/// farmhand's own word for the only certificate of a host that is trusted.
+const OWN_FINGERPRINT: &str = "farmhand_fingerprint";
+
 /// Variables without meaning here that change nothing of what a host is, so that nobody need be told.
 const QUIET: &[&str] = &[
     "ansible_shell_type",
@@ -98,20 +101,7 @@ pub(in crate::inventory) fn connection(
         seen.extend(names.iter().copied());
         found(names).map(|(_, node)| node)
     };
-    let written = said(&["ansible_connection"]).and_then(|node| {
-        let named = text(node, "`ansible_connection`", scope, diagnostics)?;
-        let via = match named.rsplit('.').next().unwrap_or_default() {
-            "winrm" | "psrp" => "winrm",
-            "ssh" | "paramiko" | "paramiko_ssh" | "libssh" | "smart" => "ssh",
-            "local" => "local",
-            _ => {
-                let message = format!("farmhand reaches no host by `ansible_connection: {named}`; WinRM is taken");
-                notes.push(Diagnostic::new(node.span, message));
-                "winrm"
-            }
-        };
-        Some((via, node.span))
-    });
+    let written = said(&["ansible_connection"]).and_then(|node| door(node, scope, notes, diagnostics));
     let ports = ["ansible_ssh_port", "ansible_port", "ansible_winrm_port", "ansible_psrp_port"];
     let port = said(&ports);
     let port_text = port.and_then(scalar_text).map(|scalar| scalar.text.to_string());
@@ -162,6 +152,7 @@ pub(in crate::inventory) fn connection(
     if via == "winrm" {
         if https {
             add("ca", authorities);
+            add("fingerprint", said(&[OWN_FINGERPRINT]));
         }
         add("proxy", proxy);
     }
@@ -185,8 +176,10 @@ pub(in crate::inventory) fn connection(
         && scalar_text(node).is_some_and(|scalar| matches!(&*scalar.text, "ignore" | "false"))
     {
         let message = "farmhand always verifies certificates; what turns that off has no effect";
-        let help = "for a host whose certificate nobody vouches for, in farmhand's own inventory: connection: { \
-                    fingerprint: \"AB:CD:…\" }, the SHA-256 that the refusal shows";
+        let help = format!(
+            "a certificate that nobody vouches for is trusted by its SHA-256, which the refusal shows: \
+             {OWN_FINGERPRINT}=AB:CD:…"
+        );
         notes.push(Diagnostic::new(node.span, message).help(help));
     }
     for (name, node) in variables.iter().filter(|(name, _)| name.starts_with("ansible_") && !seen.contains(name)) {
@@ -194,6 +187,27 @@ pub(in crate::inventory) fn connection(
         notes.push(Diagnostic::new(place, format!("`{name}` means nothing to farmhand and is left alone")));
     }
     Node { span: host, content: Content::Map(entries) }
+}
+
+/// farmhand's word for a connection plugin, and where that is written.
+fn door(
+    node: &Node,
+    scope: &Scope,
+    notes: &mut Vec<Diagnostic>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(&'static str, Span)> {
+    let named = text(node, "`ansible_connection`", scope, diagnostics)?;
+    let via = match named.rsplit('.').next().unwrap_or_default() {
+        "winrm" | "psrp" => "winrm",
+        "ssh" | "paramiko" | "paramiko_ssh" | "libssh" | "smart" => "ssh",
+        "local" => "local",
+        _ => {
+            let message = format!("farmhand reaches no host by `ansible_connection: {named}`; WinRM is taken");
+            notes.push(Diagnostic::new(node.span, message));
+            "winrm"
+        }
+    };
+    Some((via, node.span))
 }
 
 /// farmhand's word for the first way to log in that it knows; of others it is noted what is done instead.

@@ -9,6 +9,7 @@ use super::faults::Faults;
 use super::process::{Input, Output, Taken};
 use crate::agent;
 use crate::agent::lines::{Lines, Messages};
+use crate::doctor::told::FULL_LANGUAGE;
 use crate::hostcall::{Access, Batch, Call, Hello, HelloAnswer, Outcome, Refusal, RefusalCode, Replies, Reply, Write};
 use crate::lab::{AgentProcess, Answers, WireFault};
 
@@ -18,6 +19,8 @@ pub(super) struct AgentProgram {
     pub host: Arc<dyn Answers>,
     /// The process that this is, on the host.
     pub process: Arc<AgentProcess>,
+    /// Who started it.
+    pub user: String,
     /// What the wire is to show.
     pub faults: Arc<Faults>,
     /// Whether input is held back until it ends, as on hosts where PowerShell does not stream it.
@@ -26,9 +29,14 @@ pub(super) struct AgentProgram {
     pub otherwise: Box<dyn Fn(&Output) -> i32 + Send + Sync>,
 }
 
+/// What PowerShell says to the agent where a policy gives it limits alone.
+const CONSTRAINED: &str = "Cannot create type. Only core types are supported in this language mode.\r\n";
+
 enum Stage {
     /// The agent's text is arriving.
     Text(Sha256),
+    /// What the host is examined for was told, and nothing more comes.
+    Told,
     /// The hello comes next.
     Hello(String),
     /// Batches come; the answer to the hello waits for the first.
@@ -92,12 +100,19 @@ impl AgentProgram {
         match stage {
             Stage::Text(digest) if line == agent::END_LINE.as_bytes() => {
                 let digest = agent::hexadecimal(&digest.finalize());
+                if digest == agent::doctor_sha256() {
+                    return self.examine(output).await;
+                }
+                if self.host.is_constrained() {
+                    return Err(CONSTRAINED.to_owned());
+                }
                 if digest != agent::sha256() {
                     return Err("this lab runs no other agent than its own version's\r\n".to_owned());
                 }
                 Ok((Stage::Hello(digest), Taken::Normally))
             }
             Stage::Text(digest) => Ok((Stage::Text(digest.chain_update(line).chain_update(b"\n")), Taken::Normally)),
+            Stage::Told => Ok((Stage::Told, Taken::Normally)),
             Stage::Hello(agent) => {
                 let Hello { hello, access } = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
                 let answer = HelloAnswer { hello, agent, access };
@@ -112,6 +127,18 @@ impl AgentProgram {
                 Ok((Stage::Batches(batches), taken))
             }
         }
+    }
+
+    /// Tells what the host is examined for, and no more.
+    async fn examine(&self, output: &Output) -> Result<(Stage, Taken), String> {
+        let (host, user) = (Arc::clone(&self.host), self.user.clone());
+        let told = tokio::task::spawn_blocking(move || host.examined(&user)).await.ok().flatten();
+        let told = told.ok_or("the model of the host failed\r\n")?;
+        // With limits, what is told goes through PowerShell's own formatting, which ends lines as Windows does.
+        let end = if told.language_mode == FULL_LANGUAGE { "\n" } else { "\r\n" };
+        let text = serde_json::to_string(&told).map_err(|error| error.to_string())?;
+        output.write((text + end).as_bytes());
+        Ok((Stage::Told, Taken::Normally))
     }
 
     async fn message(&self, batches: &mut Batches, message: &[u8], output: &Output) -> Result<Taken, String> {
@@ -189,6 +216,7 @@ mod tests {
         let program = AgentProgram {
             host,
             process: AgentProcess::start(),
+            user: "LAB\\operator".to_owned(),
             faults: Arc::new(Faults::default()),
             input_at_end: false,
             otherwise: Box::new(|_| 0),

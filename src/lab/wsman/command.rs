@@ -34,6 +34,7 @@ pub(super) fn start(service: &Service, user: &str, line: &str) -> Process {
             let agent = AgentProgram {
                 host: Arc::clone(&service.host),
                 process: AgentProcess::start(),
+                user: user.to_owned(),
                 faults: Arc::clone(&service.faults),
                 input_at_end: service.settings.input_at_end,
                 otherwise: Box::new(move |output: &Output| host.powershell(&script, output)),

@@ -169,7 +169,10 @@ impl Connection {
         let Some(secured) = &self.secured else { return Entry::No(self.challenge(None)) };
         let also = &self.service.settings.also;
         let user = if scheme.eq_ignore_ascii_case("Basic") && also.basic {
-            let pair = BASE64.decode(rest.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
+            // Nothing says in what encoding a password is (RFC 7617 2.1), and clients differ.
+            let latin = |bytes: Vec<u8>| bytes.into_iter().map(char::from).collect::<String>();
+            let pair = BASE64.decode(rest.trim()).ok();
+            let pair = pair.map(|pair| String::from_utf8(pair).unwrap_or_else(|error| latin(error.into_bytes())));
             let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
             pair.and_then(|(name, password)| self.service.accounts.admitted(name, password)).map(Account::name)
         } else if scheme.eq_ignore_ascii_case(MUTUAL) {

@@ -204,7 +204,7 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::winrm::{Account as ClientAccount, ClientLogin};
+    use crate::transport::winrm::{Account as ClientAccount, ClientLogin, SpnegoClient};
     use crate::value::SecretValue;
 
     fn account(domain: &str, user: &str, password: &str) -> Account {
@@ -359,6 +359,89 @@ mod tests {
             let (status, _) = accept(&mut negotiate.as_ref().clone(), spnego_last(&proof), None).unwrap();
             assert_eq!(status, SecurityStatus::Ok);
             check_denied(login.step(spnego_last(&proof), &terms(&accounts())), "");
+        }
+    }
+
+    /// The client's side of SPNEGO, challenged, and the challenge.
+    fn challenged(binding: Option<&[u8]>) -> (SpnegoClient, Vec<u8>, Login) {
+        let account = ClientAccount::new("LAB\\operator", SecretValue::new("right".to_owned()));
+        let mut client = SpnegoClient::new(&account, binding).unwrap();
+        let first = client.step(Vec::new()).unwrap();
+        let Step::Challenge(challenge, login) = Login::Fresh.step(first, &terms(&accounts())) else {
+            panic!("no challenge");
+        };
+        (client, challenge, login)
+    }
+
+    #[test]
+    fn a_login_is_bound_to_its_connection_as_the_host_asks() {
+        let secured = Secured { end_point: b"tls-server-end-point:here".to_vec(), client: None };
+        let (here, there) = (b"tls-server-end-point:here".as_slice(), b"tls-server-end-point:there".as_slice());
+        for (hardening, binding, passes) in [
+            (Hardening::Off, None, true),
+            (Hardening::Off, Some(there), true),
+            (Hardening::Relaxed, None, true),
+            (Hardening::Relaxed, Some(here), true),
+            (Hardening::Relaxed, Some(there), false),
+            (Hardening::Strict, None, false),
+            (Hardening::Strict, Some(here), true),
+            (Hardening::Strict, Some(there), false),
+        ] {
+            let accounts = accounts();
+            let terms = Terms { accounts: &accounts, secured: Some(&secured), hardening };
+            let accepted = |step: Step| matches!(step, Step::Accepted(..));
+            let account = ClientAccount::new("LAB\\operator", SecretValue::new("right".to_owned()));
+            let mut client = ClientLogin::new(&account, binding);
+            let Step::Challenge(challenge, login) = Login::Fresh.step(client.negotiate().unwrap(), &terms) else {
+                panic!("no challenge");
+            };
+            let proof = client.authenticate(challenge).unwrap();
+            assert_eq!(accepted(login.step(proof, &terms)), passes, "NTLM, {hardening:?}, {binding:?}");
+
+            let (mut client, challenge, login) = challenged(binding);
+            let proof = client.step(challenge).unwrap();
+            assert_eq!(accepted(login.step(proof, &terms)), passes, "SPNEGO, {hardening:?}, {binding:?}");
+        }
+    }
+
+    #[test]
+    fn an_acceptance_that_does_not_vouch_for_the_agreement_is_not_taken() {
+        let (mut client, challenge, login) = challenged(None);
+        let proof = client.step(challenge).unwrap();
+        let Step::Accepted(mut last, _) = login.step(proof, &terms(&accounts())) else { panic!("not accepted") };
+        assert!(client.finish(None).is_err());
+
+        let end = last.len() - 1;
+        last[end] ^= 1;
+        let (mut client, challenge, _) = challenged(None);
+        client.step(challenge).unwrap();
+        assert!(client.finish(Some(last)).is_err());
+
+        let (mut client, ..) = challenged(None);
+        assert!(client.finish(None).is_err(), "before any challenge");
+    }
+
+    proptest::proptest! {
+        /// A host may send anything.
+        #[test]
+        fn the_client_takes_any_token_without_panic(
+            at in proptest::prelude::any::<proptest::sample::Index>(),
+            byte: u8,
+            cut in proptest::prelude::any::<proptest::sample::Index>(),
+            noise in proptest::prelude::any::<Vec<u8>>(),
+        ) {
+            let (_, challenge, _) = challenged(None);
+            let mut changed = challenge.clone();
+            let place = at.index(changed.len());
+            changed[place] = byte;
+            for token in [changed, challenge[..cut.index(challenge.len())].to_vec(), noise.clone()] {
+                let (mut client, ..) = challenged(None);
+                let _ = client.step(token.clone());
+                let _ = client.finish(Some(token));
+                let (mut client, challenge, _) = challenged(None);
+                client.step(challenge).unwrap();
+                let _ = client.finish(Some(noise.clone()));
+            }
         }
     }
 }

@@ -29,6 +29,7 @@ pub async fn agent(
     let program = AgentProgram {
         host,
         process: AgentProcess::start(),
+        user: "LAB\\operator".to_owned(),
         faults: Arc::new(Faults::default()),
         input_at_end: false,
         otherwise: Box::new(|output: &Output| {

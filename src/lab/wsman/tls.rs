@@ -1,7 +1,6 @@
 //! The HTTPS listener of a lab host: TLS, and the question for the client's certificate.
 
 use std::io;
-use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -47,10 +46,12 @@ fn end_point(certificate: &Issued) -> Vec<u8> {
 
 #[cfg(not(windows))]
 mod with_openssl {
+    use std::pin::Pin;
+
     use openssl::ssl::{Ssl, SslAcceptor, SslMethod, SslSessionCacheMode, SslVerifyMode, SslVersion};
     use tokio_openssl::SslStream;
 
-    use super::{Acceptor, CertificateHash, Issued, Pin, Secured, Socket, TcpStream, end_point, io};
+    use super::{Acceptor, CertificateHash, Issued, Secured, Socket, TcpStream, end_point, io};
 
     impl Socket for SslStream<TcpStream> {
         fn tcp(&self) -> &TcpStream {

@@ -9,7 +9,7 @@ use ssh2::{ErrorCode, MethodType, Session};
 
 use super::jump;
 use super::known_hosts::{self, KnownHosts, name_of};
-use super::login::{Means, log_in};
+use super::login::{LoggedIn, Means, log_in};
 use super::target::Target;
 use crate::transport::TransportError;
 
@@ -49,7 +49,7 @@ struct Peer<'a> {
 }
 
 /// Opens a connection and logs in, by way of a jump host where there is one.
-pub(super) fn connect(target: &Target) -> Result<Session, TransportError> {
+pub(super) fn connect(target: &Target) -> Result<(Session, LoggedIn), TransportError> {
     let known = KnownHosts::read(target.known_hosts.as_deref());
     let known = known.map_err(|why| TransportError::NoWay { host: target.name.clone(), why })?;
     let Target { name, address, port, user, password, key, agent, .. } = target;
@@ -63,7 +63,7 @@ pub(super) fn connect(target: &Target) -> Result<Session, TransportError> {
             let socket = dial(&outer)?;
             let twin = socket.try_clone().map_err(|error| no_way(&outer, &error.to_string()))?;
             let means = Means { key, agent: *agent, password: None };
-            let session = enter(&outer, &known, socket, &means)?;
+            let (session, _) = enter(&outer, &known, socket, &means)?;
             let channel = session.channel_direct_tcpip(address, *port, None).map_err(|error| {
                 no_way(&peer, &format!("{} does not reach {address}:{port} ({})", jump.host, error.message()))
             })?;
@@ -74,7 +74,12 @@ pub(super) fn connect(target: &Target) -> Result<Session, TransportError> {
 }
 
 /// Makes sure who is there, and logs in.
-fn enter(peer: &Peer, known: &KnownHosts, stream: TcpStream, means: &Means) -> Result<Session, TransportError> {
+fn enter(
+    peer: &Peer,
+    known: &KnownHosts,
+    stream: TcpStream,
+    means: &Means,
+) -> Result<(Session, LoggedIn), TransportError> {
     let mut session = Session::new().map_err(|error| no_way(peer, error.message()))?;
     let name = name_of(peer.address, peer.port);
     let preferred = preferred(&known.kinds(&name));
@@ -88,13 +93,13 @@ fn enter(peer: &Peer, known: &KnownHosts, stream: TcpStream, means: &Means) -> R
     let key = session.host_key().map(|(key, _)| key.to_owned()).unwrap_or_default();
     known_hosts::trust(known, peer.host, &name, &key)?;
     session.set_timeout(milliseconds(LOGIN_PATIENCE));
-    log_in(&session, peer.user, means).map_err(|why| TransportError::Login {
+    let logged_in = log_in(&session, peer.user, means).map_err(|why| TransportError::Login {
         host: peer.host.to_owned(),
         user: peer.user.to_owned(),
         why,
     })?;
     session.set_keepalive(true, KEEPALIVE_SECONDS);
-    Ok(session)
+    Ok((session, logged_in))
 }
 
 /// A TCP connection to the first address that answers.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ssh2::{Channel, ExtendedData, Session};
 
 use super::connect::{connect, milliseconds};
+use super::login::LoggedIn;
 use super::sftp::Files;
 use super::target::Target;
 use super::worker::Waited;
@@ -29,6 +30,8 @@ pub(super) struct Held {
     process: Option<Channel>,
     pub(super) files: Option<Files>,
     pub(super) session: Option<Session>,
+    /// How the login went.
+    pub(super) logged_in: Option<LoggedIn>,
     /// Whether something went wrong that another process would meet again.
     broken: bool,
 }
@@ -50,7 +53,9 @@ impl Held {
     /// Opens the connection, where it is not open.
     pub fn connect(&mut self, target: &Target) -> Result<(), TransportError> {
         if self.session.is_none() {
-            self.session = Some(connect(target)?);
+            let (session, logged_in) = connect(target)?;
+            self.session = Some(session);
+            self.logged_in = Some(logged_in);
         }
         Ok(())
     }

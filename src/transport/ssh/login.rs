@@ -23,23 +23,48 @@ pub(super) struct Means<'a> {
     pub password: Option<&'a SecretValue>,
 }
 
+/// How a login went well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The ways in that the host offered, such as `publickey,password`; empty where it asked for none.
+    pub offered: String,
+    /// The one that was taken.
+    pub by: By,
+}
+
+/// A way to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Nothing was asked for.
+    Nothing,
+    /// A private key in a file.
+    Key,
+    /// A key of an SSH agent.
+    Agent,
+    /// The account's password.
+    Password,
+}
+
 /// Logs in, or says what was tried and what to do.
-pub(super) fn log_in(session: &Session, user: &str, means: &Means) -> Result<(), String> {
+pub(super) fn log_in(session: &Session, user: &str, means: &Means) -> Result<LoggedIn, String> {
     let offered = match session.auth_methods(user) {
         Ok(offered) => offered.to_owned(),
         // Asking for the ways in is itself a login without anything, which some servers take.
-        Err(_) if session.authenticated() => return Ok(()),
+        Err(_) if session.authenticated() => return Ok(LoggedIn { offered: String::new(), by: By::Nothing }),
         Err(error) => return Err(format!("it does not say how to log in: {}", error.message())),
     };
     let offers = |way: &str| offered.split(',').any(|it| it == way);
     let mut tried = Vec::new();
+    let mut by = By::Key;
     if let Some(key) = means.key {
         tried.push(if offers("publickey") { with_key(session, user, key) } else { Err(not_taken("keys")) });
     }
     if means.agent && !session.authenticated() {
+        by = By::Agent;
         tried.push(if offers("publickey") { with_agent(session, user) } else { Err(not_taken("an agent's keys")) });
     }
     if let Some(password) = means.password.filter(|_| !session.authenticated()) {
+        by = By::Password;
         if offers("password") {
             tried.push(with_password(session, user, password));
         }
@@ -52,7 +77,7 @@ pub(super) fn log_in(session: &Session, user: &str, means: &Means) -> Result<(),
         }
     }
     if session.authenticated() {
-        return Ok(());
+        return Ok(LoggedIn { offered, by });
     }
     let mut failures: Vec<String> = tried.into_iter().filter_map(Result::err).collect();
     if failures.is_empty() {

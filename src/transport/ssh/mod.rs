@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use kept::Kept;
 pub use known_hosts::{HostKeyError, Place};
+pub use login::{By, LoggedIn};
 pub use target::{Jump, Key, Target};
 
 use super::{Received, SendError, Traffic, TransportError};
@@ -119,6 +120,11 @@ impl Ssh {
         let room = MAX_STDERR_BYTES.saturating_sub(self.stderr.len());
         self.stderr.extend(output.stderr.iter().take(room));
         Ok(output.received)
+    }
+
+    /// How the login went; `None` where there was none yet.
+    pub async fn logged_in(&self) -> Option<LoggedIn> {
+        self.worker.as_ref()?.run(|held, _| held.logged_in.clone()).await?
     }
 
     /// What the process has written to standard error, up to 64 KiB.

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::account::Account;
 use super::login::{Auth, Login, Wire};
+use super::reached::Reached;
 use super::seal;
 use crate::http::{Connection, Endpoint, HttpError, Proxy, Tls, host_and_port};
 use crate::transport::{Traffic, TransportError};
@@ -91,6 +92,7 @@ pub struct Channel {
     open: Option<Open>,
     /// What former connections carried.
     past: Traffic,
+    reached: Reached,
 }
 
 struct Open {
@@ -101,7 +103,7 @@ struct Open {
 impl Channel {
     /// A channel that is not open yet.
     pub fn new(target: Target) -> Channel {
-        Channel { target, open: None, past: Traffic::default() }
+        Channel { target, open: None, past: Traffic::default(), reached: Reached::default() }
     }
 
     /// The host's name.
@@ -125,6 +127,15 @@ impl Channel {
         traffic
     }
 
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    fn reach(&mut self, reached: Reached) {
+        self.reached = self.reached.max(reached);
+    }
+
     /// Sends an envelope and opens the reply to it. On an error the connection is given up.
     pub async fn post(
         &mut self,
@@ -141,7 +152,10 @@ impl Channel {
         };
         let reply = self.exchange(&mut open, doing, envelope, patience).await;
         match &reply {
-            Ok(_) => self.open = Some(open),
+            Ok(_) => {
+                self.reach(Reached::Opened);
+                self.open = Some(open);
+            }
             Err(_) => self.retire(Some(&open)),
         }
         reply
@@ -241,13 +255,16 @@ impl Channel {
             Some(_) => Wire::Tls(connection.end_point().map(<[u8]>::to_vec)),
             None => Wire::Clear,
         };
+        self.reach(Reached::Connected);
         let login = Login::new(&self.target.auth, &self.target.account, self.target.service_host(), &wire);
         let mut login = login.map_err(|why| self.refused(why))?;
         let mut token = login.first().await.map_err(|why| self.refused(why))?;
+        self.reach(Reached::Begun);
         for _ in 0..MAX_TOKENS {
             let Some(sent) = token else { return Ok(Open { connection, login }) };
             let reply = self.knock(&mut connection, login.scheme(), &sent).await?;
             token = self.answer(&mut login, &reply).await?;
+            self.reach(if token.is_some() { Reached::Challenged } else { Reached::Accepted });
         }
         Err(self.refused("it goes on asking for tokens".to_owned()))
     }

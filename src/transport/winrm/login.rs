@@ -223,6 +223,11 @@ impl Login {
     /// What to check when the host says no.
     pub fn advice(&self) -> &'static str {
         match &self.way {
+            Way::Ntlm(_) | Way::Spnego(_) if self.sealing.is_none() => {
+                "check the name and the password, that the account is not locked or expired, and that it may log on over \
+                 the network; the login is bound to the certificate that was shown, so where TLS ends at something in \
+                 between it is refused too (farmhand explain 401.cbt)"
+            }
             Way::Ntlm(_) | Way::Spnego(_) => {
                 "check the name and the password, that the account is not locked or expired, and that it may log on over \
                  the network"

@@ -10,6 +10,7 @@ pub mod kerberos;
 mod login;
 mod ntlm;
 pub mod ntlmssp;
+mod reached;
 mod reply;
 mod request;
 pub mod seal;
@@ -25,6 +26,9 @@ pub use fault::Fault;
 pub use login::Auth;
 #[cfg(test)]
 pub(crate) use ntlm::Login as ClientLogin;
+pub use reached::Reached;
+#[cfg(test)]
+pub(crate) use spnego::Login as SpnegoClient;
 pub use spnego::channel_bindings;
 
 use super::{Received, SendError, Traffic, TransportError};
@@ -201,6 +205,11 @@ impl WinRm {
         let Some(shell) = self.shell.take() else { return stopped };
         self.perform(&Operation::Delete { shell: &shell }, OPERATION_PATIENCE).await?;
         Ok(())
+    }
+
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        self.channel.reached()
     }
 
     /// What has passed so far.

@@ -3,6 +3,6 @@ SELECT @prefix
     + CONVERT(nvarchar(36), key_guid)
     + N'-'
     + REPLACE(REPLACE(REPLACE(CONVERT(nvarchar(23), modify_date, 121), N'-', N''), N':', N''), N' ', N'T')
-    + N'.dmk' AS path
+    + @suffix AS path
 FROM sys.symmetric_keys
 WHERE name = N'##MS_DatabaseMasterKey##'

@@ -1,0 +1,130 @@
+//! `farmhand doctor`: why a host cannot be reached, and whether it is as it should be.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use super::lab_farm::{self, LabFarm};
+use super::target::{self, InventoryArg, Logins, runtime};
+use super::ways::ways;
+use super::{Against, Exit, Failure, Ui};
+use crate::diagnostic::Sources;
+use crate::doctor::{Outcome, Section, examine};
+use crate::engine::{Sessions, Ways, nonce};
+use crate::inventory::Host;
+use crate::secret::Stores;
+
+/// Say why a host cannot be reached, or what is wrong with it; changes nothing
+///
+/// From the name to the host itself, step by step: name, TCP, TLS, WinRM or SSH or SQL Server, the login in its parts,
+/// then PowerShell, rights, quotas, disks, clock, pending restart, and how its door is set up. Each line is passed,
+/// failed, not reached because one before it failed, or a note; with what was found, and what to do.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  farmhand doctor web01
+  farmhand doctor 'web:!web03' -i hosts.yml
+  farmhand --lab doctor all
+  farmhand --json doctor web01
+
+Ends with 0 where nothing failed, and with 4 where something did.")]
+pub struct Args {
+    /// The hosts: a name or a pattern such as `web:!web03`
+    #[arg(value_name = "HOST")]
+    hosts: String,
+    #[command(flatten)]
+    inventory: InventoryArg,
+    /// Hosts looked at at a time
+    #[arg(short, long, default_value_t = 10, value_name = "N")]
+    forks: usize,
+    /// Show only what did not pass
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// What came of a host.
+struct Examined {
+    host: String,
+    sections: Vec<Section>,
+}
+
+pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
+    let path = args.inventory.path();
+    let mut sources = Sources::new();
+    let (inventory, meant) = target::inventory_in(ui, &mut sources, &path, Some(("HOST", &args.hosts)))?;
+    let hosts: Vec<Arc<Host>> = meant.iter().filter_map(|name| inventory.hosts.get(name)).map(Arc::clone).collect();
+    if hosts.is_empty() {
+        let failure = Failure::input(format!("`{}` means no host in {}", args.hosts, path.display()));
+        return Err(failure.hint("which there are: farmhand inventory --graph"));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (lab, stores) = match against {
+        Against::Farm => (None, Stores::open(folder)),
+        Against::Lab(engine) => {
+            let folder = lab_farm::folder(&path);
+            let all: Vec<Arc<Host>> = inventory.hosts.values().map(Arc::clone).collect();
+            (Some(LabFarm::open(&folder, &all, engine)?), Stores::lab(&folder))
+        }
+    };
+    let logins = Logins { sources: &sources, stores: Arc::new(stores) };
+    let ways = ways_to(&logins, &hosts, lab.as_ref())?;
+    let nonce = nonce().context("the system has no randomness to give").map_err(Failure::work)?;
+    let sessions = Sessions::new(ways, nonce, Arc::new(|_| Err("nothing here needs a secret".to_owned())));
+    let examined: Vec<Examined> = runtime()?.block_on(async {
+        let looked = hosts
+            .iter()
+            .map(|host| async { Examined { host: host.name.clone(), sections: examine(&sessions, &host.name).await } });
+        stream::iter(looked).buffered(args.forks.max(1)).collect().await
+    });
+    if let Some(lab) = &lab {
+        lab.close();
+    }
+    ui.text(&told(&examined, args.quiet));
+    ui.value(&json!({ "hosts": examined.iter().map(value).collect::<Vec<_>>() }));
+    let failed = examined.iter().flat_map(|it| &it.sections).any(Section::has_failed);
+    Ok(if failed { Exit::Hosts } else { Exit::Ok })
+}
+
+fn ways_to(logins: &Logins, hosts: &[Arc<Host>], lab: Option<&LabFarm>) -> Result<BTreeMap<String, Ways>, Failure> {
+    match lab {
+        Some(lab) => lab.ways(),
+        None => hosts.iter().map(|host| Ok((host.name.clone(), ways(logins, host)?))).collect(),
+    }
+}
+
+/// What came of all hosts, for people.
+fn told(examined: &[Examined], quiet: bool) -> String {
+    let mut text = String::new();
+    for Examined { host, sections } in examined {
+        for Section { door, lines } in sections {
+            let _ = writeln!(text, "{host} over {door}");
+            for line in lines.iter().filter(|line| !quiet || line.outcome != Outcome::Passed) {
+                let _ = writeln!(text, "  {:11}  {:16}  {}", line.outcome.words(), line.check.word(), line.found);
+                for advice in line.advice.iter().flat_map(|advice| advice.lines()) {
+                    let _ = writeln!(text, "  {:11}  {:16}  do: {}", "", "", advice.trim());
+                }
+            }
+        }
+        text.push('\n');
+    }
+    let count = |outcome: Outcome| {
+        let lines = examined.iter().flat_map(|it| &it.sections).flat_map(|section| &section.lines);
+        lines.filter(|line| line.outcome == outcome).count()
+    };
+    let (passed, failed) = (count(Outcome::Passed), count(Outcome::Failed));
+    let (not_reached, notes) = (count(Outcome::NotReached), count(Outcome::Note));
+    let notes = format!("{notes} {}", if notes == 1 { "note" } else { "notes" });
+    let _ = writeln!(text, "{passed} passed, {failed} failed, {not_reached} not reached, {notes}");
+    text
+}
+
+/// What came of a host, for programs.
+fn value(Examined { host, sections }: &Examined) -> Value {
+    json!({ "host": host, "failed": sections.iter().any(Section::has_failed), "doors": sections })
+}

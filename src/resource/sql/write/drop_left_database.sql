@@ -1,0 +1,2 @@
+IF DB_ID({name}) IS NOT NULL
+    DROP DATABASE {database}

@@ -35,6 +35,7 @@ class Acceptor(http.server.ThreadingHTTPServer):
 
     def __init__(self, handler=None, tamper=False, unseal=False):
         super().__init__(("127.0.0.1", 0), handler or Handler)
+        self.tls = False
         self.tamper = tamper
         self.unseal = unseal
         self.clear = []
@@ -91,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if b"Envelope" in body or b"schemas" in body:
+        if not self.server.tls and (b"Envelope" in body or b"schemas" in body):
             self.server.clear.append(body)
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         if scheme in self.schemes:
@@ -139,6 +140,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(401, WWW_Authenticate="Negotiate " + base64.b64encode(out).decode())
 
     def operate(self, body):
+        if self.server.tls:
+            reply = self.perform(ET.fromstring(body)).encode()
+            return self.answer(200, reply, Content_Type="application/soap+xml;charset=UTF-8")
         head = re.match(PARTS % re.escape(self.protocol), body)
         if not head or not body.endswith(BOUNDARY + b"--\r\n"):
             self.server.problems.append("the framing is not MS-WSMV's: %r" % body[:300])

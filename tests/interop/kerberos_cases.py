@@ -44,7 +44,7 @@ def look(farm, server, user=USER, password=PASSWORD, clock=None, wire=WIRE, **sa
     """What `wire look` says, with what it was told besides."""
     environment = dict(farm.environment, WIRE_PASSWORD=password, WIRE_KERBEROS="1", DONT_FAKE_MONOTONIC="1", RUST_BACKTRACE="0")
     environment.update(("WIRE_" + name.upper(), value) for name, value in said.items())
-    command = at(clock) + [wire, "look", server.address, user]
+    command = at(clock) + [wire, "look", server.address, user] + (["kerberos", said["ca"]] if "ca" in said else [])
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90)
     assert PASSWORD not in done.stdout + done.stderr, "the password is told"
     return done.returncode, done.stdout, done.stderr
@@ -208,6 +208,29 @@ def without_the_feature_tickets_are_an_error(farm):
     refused(farm, "", "none", tickets="1", parts=["built without the feature `kinit`", "`keytab:`"])
 
 
+def certificate(farm, name):
+    """A file with a key and its own certificate for `localhost`."""
+    path = farm.path(name + ".pem")
+    if not os.path.exists(path):
+        farm.call(
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + name, "-days", "2",
+            "-addext", "subjectAltName=DNS:localhost", "-keyout", farm.path("key"), "-out", farm.path("certificate"),
+        )
+        with open(path, "w") as file:
+            file.writelines(open(farm.path(part)).read() for part in ("key", "certificate"))
+        os.rename(farm.path("certificate"), farm.path(name + ".ca"))
+    return path
+
+
+def over_https_the_login_is_bound_to_the_connection(farm):
+    own, other = certificate(farm, "own"), certificate(farm, "other")
+    ca = farm.path("own.ca")
+    works(farm, hosting={"tls": own}, ca=ca)
+    works(farm, hosting={"tls": own, "negotiate": True}, ca=ca)
+    works(farm, "", "none", hosting={"tls": own}, ca=ca, **tickets(farm))
+    refused(farm, hosting={"tls": own, "bound": other}, ca=ca, parts=["refused the login of `deploy@FARM.TEST`"])
+
+
 CASES = [
     a_password_opens_a_host,
     a_keytab_opens_a_host,
@@ -232,6 +255,7 @@ CASES = [
     a_tampered_seal_is_refused,
     an_answer_in_clear_is_refused,
     a_keytab_without_the_account_is_named,
+    over_https_the_login_is_bound_to_the_connection,
     tickets_of_kinit_open_a_host,
     tickets_that_are_missing_or_over_are_named,
     without_the_feature_tickets_are_an_error,

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_winrms_is_told_from_one_that_is() {
-        let reply = |status: u16, offered: &[&str], auth| {
+        let reply = |status: u16, offered: &[&str], auth: &Auth| {
             let mut reply = Response::builder().status(status);
             for offer in offered {
                 reply = reply.header(WWW_AUTHENTICATE, *offer);

@@ -41,6 +41,8 @@ checks! {
     Tls = "tls",
     /// WinRM answers at /wsman and offers ways to log in.
     WsMan = "wsman",
+    /// Kerberos gave a ticket for the host.
+    Ticket = "ticket",
     /// A challenge of the host came.
     Challenge = "challenge",
     /// Kerberos: the domain gave a ticket for the host.

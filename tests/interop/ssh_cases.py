@@ -409,6 +409,21 @@ def a_hundred_megabytes_arrive_whole(farm, server):
             assert sent.read() == got.read(), file
 
 
+def the_doctor_says_at_which_step_a_login_stops(farm, server):
+    def doctor(code, *texts):
+        expect(farm.run("doctor", "web01", "-i", farm.path("inventory.yml")), code, *texts)
+
+    server.authorize(key(farm))
+    farm.inventory({"web01": (server, {"key_file": "id", "known_hosts": farm.know(server.known())})})
+    accepted = "passed login the key in its file was accepted; the host offers publickey"
+    doctor(0, "web01 over SSH", "passed host key", accepted, "passed agent", "passed windows", "note double hop")
+    key(farm, "stranger")
+    farm.inventory({"web01": (server, {"key_file": "stranger", "known_hosts": farm.know(server.known()), "agent": False})})
+    doctor(4, "passed host key", "failed login", "administrators_authorized_keys", "not reached process `login` failed")
+    farm.inventory({"web01": (server, {"key_file": "id", "known_hosts": farm.know()})})
+    doctor(4, "passed ssh", "failed host key", server.fingerprint(), "not reached login `host key` failed")
+
+
 def attempt(results, case, *given):
     name = case.__name__.replace("_", " ")
     try:
@@ -436,6 +451,7 @@ ONE_SERVER = [
     the_users_own_known_hosts_are_read,
     a_closed_port_and_a_server_of_another_kind_are_told_apart,
     a_host_is_reached_by_way_of_another,
+    the_doctor_says_at_which_step_a_login_stops,
 ]
 
 

@@ -41,10 +41,12 @@ fn login(reach: &WinrmReach) -> Vec<Step> {
     if matches!(reach.auth, Auth::Basic | Auth::Certificate) {
         return vec![(Check::Login, Reached::Opened, "the host let the account in")];
     }
-    let mut steps = vec![
-        (Check::Challenge, Reached::Challenged, "the host sent an NTLM challenge"),
-        (Check::Proof, Reached::Accepted, "the host accepted the proof"),
-    ];
+    let first = if matches!(reach.auth, Auth::Kerberos(_)) {
+        (Check::Ticket, Reached::Begun, "the domain controller gave a ticket for the host")
+    } else {
+        (Check::Challenge, Reached::Challenged, "the host sent an NTLM challenge")
+    };
+    let mut steps = vec![first, (Check::Proof, Reached::Accepted, "the host accepted the proof")];
     // Over TLS the login seals nothing.
     if reach.tls.is_none() {
         steps.push((Check::Seal, Reached::Opened, "the first sealed message was opened"));
@@ -171,17 +173,19 @@ fn offers(reply: Result<Response<Bytes>, HttpError>, auth: &Auth) -> Line {
     let offered: Vec<&str> = offered.filter_map(|offer| offer.to_str().ok()?.split_whitespace().next()).collect();
     let shown = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
     let found = format!("/wsman answers and offers {shown}");
-    let wanted = match auth {
+    let wanted: &[&str] = match auth {
         // It is TLS that asks for a certificate.
-        Auth::Certificate => None,
-        Auth::Basic => Some("Basic"),
-        _ => Some("Negotiate"),
+        Auth::Certificate => &[],
+        Auth::Basic => &["Basic"],
+        Auth::Kerberos(_) => &["Negotiate", "Kerberos"],
+        Auth::Ntlm | Auth::Negotiate => &["Negotiate"],
     };
-    match wanted.filter(|wanted| !offered.iter().any(|offer| offer.eq_ignore_ascii_case(wanted))) {
+    let offers_one = wanted.iter().any(|wanted| offered.iter().any(|offer| offer.eq_ignore_ascii_case(wanted)));
+    match wanted.first().filter(|_| !offers_one) {
         None => Line::passed(Check::WsMan, found),
         Some(lacks) => {
             let advice = format!("switch {lacks} on: Set-Item WSMan:\\localhost\\Service\\Auth\\{lacks} $true");
-            let other = if lacks == "Basic" { "; or log in otherwise: auth: ntlm" } else { "" };
+            let other = if *lacks == "Basic" { "; or log in otherwise: auth: ntlm" } else { "" };
             Line::failed(Check::WsMan, found, advice + other)
         }
     }
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_winrms_is_told_from_one_that_is() {
-        let reply = |status: u16, offered: &[&str], auth| {
+        let reply = |status: u16, offered: &[&str], auth: &Auth| {
             let mut reply = Response::builder().status(status);
             for offer in offered {
                 reply = reply.header(WWW_AUTHENTICATE, *offer);
@@ -211,6 +215,8 @@ mod tests {
         check(reply(401, &["Basic realm=\"WSMAN\""], &Auth::Basic), Passed, "Basic");
         check(reply(401, &["Negotiate"], &Auth::Basic), Failed, "auth: ntlm");
         check(reply(401, &["Negotiate"], &Auth::Certificate), Passed, "Negotiate");
+        check(reply(401, &["Kerberos"], &Auth::Kerberos(Arc::default())), Passed, "Kerberos");
+        check(reply(401, &["Kerberos"], &Auth::Ntlm), Failed, "Negotiate");
         check(reply(401, &[], &Auth::Ntlm), Failed, "nothing");
         check(reply(404, &[], &Auth::Ntlm), Failed, "HTTP 404");
         let refused = HttpError::Refused { address: "web01:5985".to_owned() };
@@ -237,6 +243,10 @@ mod tests {
         check(Reached::Challenged, [Passed, Failed, NotReached, NotReached]);
         check(Reached::Accepted, [Passed, Passed, Failed, NotReached]);
         check(Reached::Opened, [Passed, Passed, Passed, Failed]);
+        let kerberos = |reached| outcomes(Auth::Kerberos(Arc::default()), reached, Some(refused()));
+        assert_eq!(kerberos(Reached::Connected), [Failed, NotReached, NotReached, NotReached]);
+        assert_eq!(kerberos(Reached::Begun), [Passed, Failed, NotReached, NotReached]);
+        assert_eq!(kerberos(Reached::Accepted), [Passed, Passed, Failed, NotReached]);
         assert_eq!(outcomes(Auth::Basic, Reached::Begun, Some(refused())), [Failed, NotReached]);
         assert_eq!(outcomes(Auth::Basic, Reached::Opened, Some(refused())), [Passed, Failed]);
     }

@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Crates that log what they are about to seal, or what they have just opened, at their lower levels.
-const TELLTALES: [&str; 6] = ["sspi", "picky", "picky_krb", "picky_asn1", "picky_asn1_der", "hyper"];
+const TELLTALES: [&str; 5] = ["picky", "picky_krb", "picky_asn1", "picky_asn1_der", "hyper"];
 
 /// The filter for a number of `-v` switches. It takes nothing from the environment, and no number of switches makes
 /// it pass a message in clear.
@@ -16,10 +16,11 @@ pub fn log_filter(verbosity: u8) -> EnvFilter {
         _ => (LevelFilter::TRACE, LevelFilter::DEBUG),
     };
     let capped = TELLTALES.map(|name| format!("{name}=warn")).join(",");
-    // What a server says is told where it belongs; tiberius would tell it a second time.
+    // What a server says is told where it belongs; tiberius and sspi would tell it a second time, sspi whole messages
+    // with it.
     EnvFilter::builder()
         .with_default_directive(others.into())
-        .parse_lossy(format!("farmhand={ours},{capped},tiberius=off"))
+        .parse_lossy(format!("farmhand={ours},{capped},tiberius=off,sspi=off"))
 }
 
 #[cfg(test)]
@@ -60,6 +61,7 @@ mod tests {
                 tracing::debug!(target: "sspi::kerberos", "CANARY");
                 tracing::info!(target: "sspi::kdc", "CANARY");
                 tracing::debug!(target: "picky_krb::crypto", "CANARY");
+                tracing::error!(target: "sspi::kerberos::client::kdc::as_exchange", "CANARY");
                 tracing::error!(target: "farmhand::transport", "told");
             });
             let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -28,6 +28,9 @@ pub const EXPIRED: i64 = 32;
 /// The ticket is not valid yet (KRB_AP_ERR_TKT_NYV).
 const NOT_YET: i64 = 33;
 
+/// A failure that has no code of its own (KRB_ERR_GENERIC).
+pub const GENERIC: i64 = 60;
+
 /// aes256-cts-hmac-sha1-96 (RFC 3962), the encryption type of logins.
 const AES256: i64 = 18;
 
@@ -119,7 +122,7 @@ impl KrbError {
         }
         if let Some(status) = self.status.and_then(status_in_words) {
             told.push_str(&format!("; it adds: {status}"));
-        } else if let Some(text) = self.text.as_ref().filter(|_| entry.is_none() || code == 60) {
+        } else if let Some(text) = self.text.as_ref().filter(|_| entry.is_none() || code == GENERIC) {
             told.push_str(&format!("; it adds: {text}"));
         }
         let (name, todo) = entry.map_or(("code", ""), |entry| (entry.name.as_str(), entry.todo.as_str()));

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::cached::Cached;
 use super::credentials::{self, Credentials};
 use super::fetched::Fetched;
-use super::krb_error::{self, KrbError, Speaker};
+use super::krb_error::{self, GENERIC, KrbError, Speaker};
 use super::settings::{Kerberos, machine_conf};
 use super::{frames, token};
 use crate::transport::winrm::account::Account;
@@ -118,7 +118,7 @@ impl Login {
                         before it is known who answers there";
         let token = token.ok_or(unproven)?;
         if let Some(error) = frames::error_inside(&token).and_then(KrbError::parse) {
-            return Err(error.explain(Speaker::Host, &self.spn, SystemTime::now()));
+            return Err(self.explain(&error));
         }
         let reply = match self.protocol {
             Protocol::Kerberos => token,
@@ -140,7 +140,7 @@ impl Login {
     /// Why the host said no, from the token that came with it.
     pub fn refusal(&self, token: Option<&[u8]>) -> String {
         if let Some(error) = token.and_then(frames::error_inside).and_then(KrbError::parse) {
-            return error.explain(Speaker::Host, &self.spn, SystemTime::now());
+            return self.explain(&error);
         }
         let clock = self.domain_ahead_seconds.filter(|ahead| ahead.unsigned_abs() > NOTABLE_SKEW_SECONDS);
         let clock = clock
@@ -151,6 +151,19 @@ impl Login {
              explain 'kerberos 41'){clock}",
             spn = self.spn,
         )
+    }
+
+    /// What a host's refusal means.
+    fn explain(&self, error: &KrbError) -> String {
+        let told = error.explain(Speaker::Host, &self.spn, SystemTime::now());
+        // Hosts have no code for a login that was bound to another connection than theirs.
+        if self.binding.is_some() && error.code == GENERIC {
+            return format!(
+                "{told}; over HTTPS it is also what a host says when something in between opens the TLS, such as a proxy \
+                 that inspects it: go around it"
+            );
+        }
+        told
     }
 
     /// Seals a message. Its memory is taken and holds ciphertext afterwards.

@@ -116,6 +116,9 @@ async fn look(address: &str, user: &str, password: SecretValue, https: Option<(&
     let (host, port) = address.split_once(':').ok_or_else(|| anyhow::anyhow!("an address is HOST:PORT"))?;
     let account = Arc::new(winrm::Account::new(user, password));
     let mut target = Target::new(host, host, port.parse()?, account);
+    if std::env::var_os("WIRE_KERBEROS").is_some() {
+        target.auth = Auth::Kerberos(Arc::new(kerberos()));
+    }
     if let Some((auth, ca)) = https {
         target.auth = match auth {
             "ntlm" => Auth::Ntlm,
@@ -126,9 +129,6 @@ async fn look(address: &str, user: &str, password: SecretValue, https: Option<(&
         };
         let trust = Trust::Authorities(Authorities::Also(std::fs::read(ca)?));
         target.tls = Some(Tls { name: "localhost".to_owned(), trust, identity: None });
-    }
-    if std::env::var_os("WIRE_KERBEROS").is_some() {
-        target.auth = Auth::Kerberos(Arc::new(kerberos()));
     }
     if let Ok(proxy) = std::env::var("WIRE_PROXY") {
         let (host, port) = proxy.split_once(':').ok_or_else(|| anyhow::anyhow!("a proxy is HOST:PORT"))?;

@@ -52,6 +52,7 @@ const EXPOSES: &[&str] = &[
     "src/http/identity.rs",
     "src/http/proxy.rs",
     "src/transport/winrm/login.rs",
+    "src/transport/winrm/kerberos/credentials.rs",
     "src/transport/winrm/ntlm.rs",
     "src/transport/winrm/spnego.rs",
     "src/transport/ssh/login.rs",

@@ -21,3 +21,49 @@ pub fn log_filter(verbosity: u8) -> EnvFilter {
         .with_default_directive(others.into())
         .parse_lossy(format!("farmhand={ours},{capped},tiberius=off"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_verbosity_passes_what_crates_of_kerberos_tell() {
+        for verbosity in [0, 3, u8::MAX] {
+            let log = Log::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(log_filter(verbosity))
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                // The fields of spans are told with every event inside them.
+                let _span =
+                    tracing::debug_span!(target: "sspi::kerberos", "encrypt_message", message = "CANARY").entered();
+                tracing::trace!(target: "sspi::kerberos::client::extractors", "CANARY");
+                tracing::debug!(target: "sspi::kerberos", "CANARY");
+                tracing::info!(target: "sspi::kdc", "CANARY");
+                tracing::debug!(target: "picky_krb::crypto", "CANARY");
+                tracing::error!(target: "farmhand::transport", "told");
+            });
+            let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+            assert!(told.contains("told") && !told.contains("CANARY"), "{verbosity}: {told}");
+        }
+    }
+}

@@ -16,9 +16,6 @@ import threading
 import uuid
 import xml.etree.ElementTree as ET
 
-import spnego
-from spnego._ntlm_raw.messages import Authenticate, AvFlags, AvId, NTClientChallengeV2
-
 SHELL = "{http://schemas.microsoft.com/wbem/wsman/1/windows/shell}"
 BOUNDARY = b"--Encrypted Boundary"
 SEALED = 'multipart/encrypted;protocol="%s";boundary="Encrypted Boundary"'
@@ -38,6 +35,7 @@ class Acceptor(http.server.ThreadingHTTPServer):
 
     def __init__(self, handler=None, tamper=False, unseal=False):
         super().__init__(("127.0.0.1", 0), handler or Handler)
+        self.tls = False
         self.tamper = tamper
         self.unseal = unseal
         self.clear = []
@@ -94,16 +92,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if b"Envelope" in body or b"schemas" in body:
+        if not self.server.tls and (b"Envelope" in body or b"schemas" in body):
             self.server.clear.append(body)
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         if scheme in self.schemes:
             if body:
                 self.server.problems.append("a login carries a body")
             return self.log_in(base64.b64decode(token))
-        if self.context is None or not self.context.complete:
+        if not self.logged_in():
             return self.answer(401, WWW_Authenticate=self.schemes[0])
         self.operate(body)
+
+    def logged_in(self):
+        return self.context is not None and self.context.complete
+
+    @staticmethod
+    def encoded(token):
+        return base64.b64encode(token).decode()
 
     def unwrap(self, header, data):
         return self.context.unwrap_winrm(header, data)
@@ -114,6 +119,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return wrapped.header, wrapped.data
 
     def log_in(self, token):
+        # Only here, so that servers of other makes need no pyspnego.
+        import spnego
+        from spnego._ntlm_raw.messages import Authenticate, AvFlags, AvId, NTClientChallengeV2
+
         if token[8:12] == b"\x01\0\0\0":
             self.context = spnego.server(protocol="ntlm")
         else:
@@ -131,6 +140,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(401, WWW_Authenticate="Negotiate " + base64.b64encode(out).decode())
 
     def operate(self, body):
+        if self.server.tls:
+            reply = self.perform(ET.fromstring(body)).encode()
+            return self.answer(200, reply, Content_Type="application/soap+xml;charset=UTF-8")
         head = re.match(PARTS % re.escape(self.protocol), body)
         if not head or not body.endswith(BOUNDARY + b"--\r\n"):
             self.server.problems.append("the framing is not MS-WSMV's: %r" % body[:300])

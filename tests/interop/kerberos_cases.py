@@ -8,6 +8,8 @@ import sys
 from kdc import REALM, SERVICE, at, free_port, host, realm
 
 WIRE = os.environ["WIRE"]
+# The same with the feature `kinit`.
+KINIT = os.environ["WIRE_KINIT"]
 USER = "deploy@" + REALM
 PASSWORD = secrets.token_urlsafe(12) + "-x"
 
@@ -38,11 +40,11 @@ def accounts(farm):
     farm.call("ktutil", input=keys % (SERVICE, REALM, farm.path("other.keytab")))
 
 
-def look(farm, server, user=USER, password=PASSWORD, clock=None, **said):
+def look(farm, server, user=USER, password=PASSWORD, clock=None, wire=WIRE, **said):
     """What `wire look` says, with what it was told besides."""
     environment = dict(farm.environment, WIRE_PASSWORD=password, WIRE_KERBEROS="1", DONT_FAKE_MONOTONIC="1", RUST_BACKTRACE="0")
     environment.update(("WIRE_" + name.upper(), value) for name, value in said.items())
-    command = at(clock) + [WIRE, "look", server.address, user]
+    command = at(clock) + [wire, "look", server.address, user] + (["kerberos", said["ca"]] if "ca" in said else [])
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90)
     assert PASSWORD not in done.stdout + done.stderr, "the password is told"
     return done.returncode, done.stdout, done.stderr
@@ -179,6 +181,56 @@ def a_keytab_without_the_account_is_named(farm):
     refused(farm, USER, "none", keytab=farm.conf, parts=["is no keytab"])
 
 
+def tickets(farm, life="1h"):
+    farm.call("kinit", "-l", life, USER, input=PASSWORD + "\n")
+    return {"wire": KINIT, "tickets": "1"}
+
+
+def tickets_of_kinit_open_a_host(farm):
+    said = tickets(farm)
+    equal(works(farm, "", "none", **said).names, [USER])
+    equal(works(farm, USER, "none", **said).names, [USER])
+    equal(works(farm, USER, "none", hosting={"negotiate": True}, **said).names, [USER])
+    works(farm, "", "none", spn="WSMAN", **said)
+    refused(farm, "", "none", hosting={"tamper": True}, reached=True, parts=["its seal does not hold"], **said)
+    refused(farm, "", "none", spn="HTTP/web99.farm.test", parts=["`HTTP/web99.farm.test`", "S_PRINCIPAL_UNKNOWN 7"], **said)
+
+
+def tickets_that_are_missing_or_over_are_named(farm):
+    said = tickets(farm, "5min")
+    refused(farm, "", "none", clock="+20m", parts=["the ticket has expired", "KRB_AP_ERR_TKT_EXPIRED 32", "kinit"], **said)
+    refused(farm, "other@" + REALM, "none", parts=["no ticket of `other@FARM.TEST`", "kinit other@FARM.TEST"], **said)
+    farm.call("kdestroy")
+    refused(farm, "", "none", parts=["the ticket cache holds no ticket", "kinit"], **said)
+
+
+def without_the_feature_tickets_are_an_error(farm):
+    refused(farm, "", "none", tickets="1", parts=["built without the feature `kinit`", "`keytab:`"])
+
+
+def certificate(farm, name):
+    """A file with a key and its own certificate for `localhost`."""
+    path = farm.path(name + ".pem")
+    if not os.path.exists(path):
+        farm.call(
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + name, "-days", "2",
+            "-addext", "subjectAltName=DNS:localhost", "-keyout", farm.path("key"), "-out", farm.path("certificate"),
+        )
+        with open(path, "w") as file:
+            file.writelines(open(farm.path(part)).read() for part in ("key", "certificate"))
+        os.rename(farm.path("certificate"), farm.path(name + ".ca"))
+    return path
+
+
+def over_https_the_login_is_bound_to_the_connection(farm):
+    own, other = certificate(farm, "own"), certificate(farm, "other")
+    ca = farm.path("own.ca")
+    works(farm, hosting={"tls": own}, ca=ca)
+    works(farm, hosting={"tls": own, "negotiate": True}, ca=ca)
+    works(farm, "", "none", hosting={"tls": own}, ca=ca, **tickets(farm))
+    refused(farm, hosting={"tls": own, "bound": other}, ca=ca, parts=["refused the login of `deploy@FARM.TEST`"])
+
+
 CASES = [
     a_password_opens_a_host,
     a_keytab_opens_a_host,
@@ -203,6 +255,10 @@ CASES = [
     a_tampered_seal_is_refused,
     an_answer_in_clear_is_refused,
     a_keytab_without_the_account_is_named,
+    over_https_the_login_is_bound_to_the_connection,
+    tickets_of_kinit_open_a_host,
+    tickets_that_are_missing_or_over_are_named,
+    without_the_feature_tickets_are_an_error,
 ]
 
 

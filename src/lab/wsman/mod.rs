@@ -137,7 +137,9 @@ impl WsManServer {
         let asks = !settings.also.certificates.is_empty();
         let tls = settings.https.as_ref().map(|certificate| Acceptor::new(certificate, asks)).transpose()?;
         let service = Arc::new(Service { host, accounts, settings, shells, faults, counters, tls });
-        let listener = tokio::spawn(listen(listener, address, Arc::clone(&service)));
+        // A host that refuses does so from the first connection on.
+        let refuses = service.host.wire_fault() == Some(WireFault::Refuse);
+        let listener = tokio::spawn(listen(Some(listener).filter(|_| !refuses), address, Arc::clone(&service)));
         Ok(WsManServer { address, service, listener })
     }
 
@@ -158,8 +160,7 @@ impl Drop for WsManServer {
     }
 }
 
-async fn listen(listener: TcpListener, address: SocketAddr, service: Arc<Service>) {
-    let mut listening = Some(listener);
+async fn listen(mut listening: Option<TcpListener>, address: SocketAddr, service: Arc<Service>) {
     loop {
         if service.host.wire_fault() == Some(WireFault::Refuse) {
             // Without a listener the system itself refuses.

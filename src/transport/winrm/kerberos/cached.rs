@@ -1,11 +1,12 @@
 //! Tickets that `kinit` got, by the system's GSS-API; on Windows those of whoever is logged on, by SSPI (both by the
 //! crate `cross-krb5`).
 
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use cross_krb5::{ClientCtx, InitiateFlags, K5Ctx as _, PendingClientCtx, Step};
 
-use super::krb_error::{KrbError, Speaker};
+use super::krb_error::{EXPIRED, KrbError, Speaker};
 use super::token;
 use crate::transport::winrm::seal::Sealed;
 
@@ -13,8 +14,8 @@ use crate::transport::winrm::seal::Sealed;
 const SAID: [(&str, i64); 6] = [
     ("not found in kerberos database", 7),
     ("server not found", 7),
-    ("ticket expired", 32),
-    ("credentials have expired", 32),
+    ("ticket expired", EXPIRED),
+    ("credentials have expired", EXPIRED),
     ("clock skew", 37),
     ("no support for encryption type", 14),
 ];
@@ -25,9 +26,10 @@ const NO_TICKET: [&str; 4] =
 /// A conversation with a host that has begun: its token is made.
 pub struct Cached(State);
 
+/// The library's own, which may go from thread to thread and not be shared by them; a lock that nobody else holds says so.
 enum State {
-    Begun(PendingClientCtx),
-    Done(ClientCtx),
+    Begun(Mutex<PendingClientCtx>),
+    Done(Mutex<ClientCtx>),
 }
 
 impl Cached {
@@ -49,7 +51,7 @@ impl Cached {
         let work = move || {
             let made = ClientCtx::new(InitiateFlags::empty(), client.as_deref(), &target, binding.as_deref());
             let (context, token) = made.map_err(|error| explain(&error.to_string(), client.as_deref(), &spn))?;
-            Ok((Cached(State::Begun(context)), token.to_vec()))
+            Ok((Cached(State::Begun(Mutex::new(context))), token.to_vec()))
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| "the Kerberos library failed".to_owned())?
     }
@@ -61,8 +63,9 @@ impl Cached {
     /// What does not hold.
     pub async fn finish(self, reply: Vec<u8>) -> Result<Cached, String> {
         let State::Begun(context) = self.0 else { return Err("the login is over already".to_owned()) };
+        let context = context.into_inner().unwrap_or_else(PoisonError::into_inner);
         let work = move || match context.step(&reply).map_err(|error| words(&error.to_string()))? {
-            Step::Finished((context, None)) => Ok(Cached(State::Done(context))),
+            Step::Finished((context, None)) => Ok(Cached(State::Done(Mutex::new(context)))),
             Step::Finished((_, Some(_))) | Step::Continue(_) => Err("it asks for more than was agreed on".to_owned()),
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| "the Kerberos library failed".to_owned())?
@@ -83,7 +86,7 @@ impl Cached {
 
     fn context(&mut self) -> Result<&mut ClientCtx, String> {
         match &mut self.0 {
-            State::Done(context) => Ok(context),
+            State::Done(context) => Ok(context.get_mut().unwrap_or_else(PoisonError::into_inner)),
             State::Begun(_) => Err("nobody is logged in".to_owned()),
         }
     }
@@ -93,8 +96,8 @@ impl Cached {
 fn explain(said: &str, client: Option<&str>, spn: &str) -> String {
     let small = said.to_lowercase();
     let whose = client.map_or(String::new(), |client| format!(" of `{client}`"));
+    let kinit = client.unwrap_or("USER@REALM");
     if NO_TICKET.iter().any(|words| small.contains(words)) {
-        let kinit = client.unwrap_or("USER@REALM");
         return format!(
             "the ticket cache holds no ticket{whose}: kinit {kinit}, and see what is there by: klist; or give it \
              `password:` or `keytab:`"
@@ -103,7 +106,8 @@ fn explain(said: &str, client: Option<&str>, spn: &str) -> String {
     match SAID.iter().find(|(words, _)| small.contains(words)) {
         Some((_, code)) => {
             let error = KrbError { code: *code, ..KrbError::default() };
-            error.explain(Speaker::Kdc, spn, SystemTime::now())
+            let told = error.explain(Speaker::Kdc, spn, SystemTime::now());
+            if *code == EXPIRED { format!("{told}; kinit {kinit}") } else { told }
         }
         None => format!("the ticket cache{whose} gives no ticket for `{spn}`: {}", words(said)),
     }

@@ -12,10 +12,10 @@ use sspi::{
     SecurityBuffer, SecurityBufferRef, Sspi, SspiImpl,
 };
 
+use super::binding;
 use super::kdc::{Directory, Kdc};
 use super::krb_error::{KrbError, PREAUTH_REQUIRED, Speaker, UNKNOWN_CLIENT};
 use crate::transport::winrm::seal::Sealed;
-use crate::transport::winrm::spnego::channel_bindings;
 
 /// A conversation with a host that has begun: its token is made.
 pub struct Fetched(Box<Context>);
@@ -25,7 +25,6 @@ struct Context {
     kerberos: sspi::Kerberos,
     credentials: Option<CredentialsBuffers>,
     spn: String,
-    bindings: Option<Vec<u8>>,
 }
 
 /// What a conversation with domain controllers has shown.
@@ -54,7 +53,7 @@ impl Fetched {
     ) -> (Result<(Fetched, Vec<u8>), String>, Option<i64>) {
         let (mut first, mut ahead_seconds) = (None, None);
         for credentials in attempts {
-            let advanced = match Context::new(credentials, &directory.realm, spn.to_owned(), binding) {
+            let advanced = match Context::new(credentials, &directory.realm, spn.to_owned()) {
                 Ok(context) => advance(Box::new(context), Vec::new(), directory.clone()).await,
                 Err(why) => Err(why),
             };
@@ -64,7 +63,9 @@ impl Fetched {
             };
             ahead_seconds = conversation.ahead_seconds.or(ahead_seconds);
             let error = match made {
-                Ok(token) => return (Ok((Fetched(context), token)), ahead_seconds),
+                Ok(token) => {
+                    return (context.bind(token, binding).map(|token| (Fetched(context), token)), ahead_seconds);
+                }
                 Err(error) => error,
             };
             // The first answer is about the name that was written; the second one is about another form of it.
@@ -109,16 +110,19 @@ impl Fetched {
 }
 
 impl Context {
-    fn new(
-        credentials: CredentialsBuffers,
-        realm: &str,
-        spn: String,
-        binding: Option<&[u8]>,
-    ) -> Result<Context, String> {
+    fn new(credentials: CredentialsBuffers, realm: &str, spn: String) -> Result<Context, String> {
         // The crate wants one address for the realm; whom to ask indeed is for the directory to say.
         let config = KerberosConfig::new_with_kdc_url(&format!("tcp://{}:88", realm.to_lowercase()), String::new());
         let kerberos = sspi::Kerberos::new_client_from_config(config).map_err(|error| words(&error))?;
-        Ok(Context { kerberos, credentials: Some(credentials), spn, bindings: binding.map(channel_bindings) })
+        Ok(Context { kerberos, credentials: Some(credentials), spn })
+    }
+
+    /// The first token, bound to TLS where that carries it.
+    fn bind(&self, token: Vec<u8>, binding: Option<&[u8]>) -> Result<Vec<u8>, String> {
+        let Some(data) = binding else { return Ok(token) };
+        // Before the host has answered, the only key is the ticket's.
+        let keys = self.kerberos.query_context_session_key().map_err(|error| words(&error))?;
+        binding::bound(token, keys.session_key.as_ref(), data)
     }
 
     /// The next token in answer to one, asking domain controllers by `ask`.
@@ -127,8 +131,7 @@ impl Context {
         token: Vec<u8>,
         mut ask: impl FnMut(&[u8]) -> sspi::Result<Vec<u8>>,
     ) -> Result<Vec<u8>, sspi::Error> {
-        let mut input = vec![SecurityBuffer::new(token, BufferType::Token)];
-        input.extend(self.bindings.clone().map(|bytes| SecurityBuffer::new(bytes, BufferType::ChannelBindings)));
+        let mut input = [SecurityBuffer::new(token, BufferType::Token)];
         let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
         let flags = ClientRequestFlags::CONFIDENTIALITY
             | ClientRequestFlags::INTEGRITY

@@ -158,7 +158,9 @@ mod tests {
     fn entry(components: &[&str], version: u32, encryption_type: u16, key: &[u8]) -> Vec<u8> {
         let mut body = u16::try_from(components.len()).unwrap().to_be_bytes().to_vec();
         body.extend(text("CORP.EXAMPLE"));
-        components.iter().for_each(|component| body.extend(text(component)));
+        for component in components {
+            body.extend(text(component));
+        }
         body.extend([0, 0, 0, 1, 0, 0, 0, 0]);
         body.push(version.to_be_bytes()[3]);
         body.extend(encryption_type.to_be_bytes());

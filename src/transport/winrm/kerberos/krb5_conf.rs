@@ -37,7 +37,9 @@ pub type Reader<'a> = &'a mut dyn FnMut(&Include) -> Vec<String>;
 /// never one that begins with a dot.
 pub fn is_included_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    !name.starts_with('.') && !name.is_empty() && (name.ends_with(".conf") || name.chars().all(plain))
+    // The library's own rule, which knows no `.CONF`.
+    let is_conf = Path::new(name).extension().is_some_and(|ending| ending == "conf");
+    !name.starts_with('.') && !name.is_empty() && (is_conf || name.chars().all(plain))
 }
 
 impl Krb5Conf {

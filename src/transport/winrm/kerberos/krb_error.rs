@@ -24,7 +24,7 @@ const MODIFIED: i64 = 41;
 /// The clocks differ too much (KRB_AP_ERR_SKEW).
 const SKEW: i64 = 37;
 /// The ticket is over (KRB_AP_ERR_TKT_EXPIRED).
-const EXPIRED: i64 = 32;
+pub const EXPIRED: i64 = 32;
 /// The ticket is not valid yet (KRB_AP_ERR_TKT_NYV).
 const NOT_YET: i64 = 33;
 
@@ -322,7 +322,7 @@ pub mod tests {
     fn times_are_read_as_they_are_written_elsewhere() {
         for seconds in [0, 951_782_400, 1_709_251_199, 1_795_264_496, 4_107_542_400] {
             let text = crate::value::utc_text(UNIX_EPOCH + Duration::from_secs(seconds));
-            let digits: String = text.chars().filter(|c| c.is_ascii_digit()).chain(['Z']).collect();
+            let digits: String = text.chars().filter(char::is_ascii_digit).chain(['Z']).collect();
             assert_eq!(generalized_time(digits.as_bytes()), Some(seconds), "{text}");
         }
         for wrong in ["", "Z", "2026112112345Z", "20261321123456Z", "00001121123456Z", "2026112112345xZ"] {

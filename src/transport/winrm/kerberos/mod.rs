@@ -1,5 +1,6 @@
 //! Kerberos: tickets of a domain in place of a password on the wire, and a host that proves that it is the host.
 
+mod binding;
 #[cfg(feature = "kinit")]
 mod cached;
 mod credentials;

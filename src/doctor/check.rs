@@ -45,8 +45,6 @@ checks! {
     Ticket = "ticket",
     /// A challenge of the host came.
     Challenge = "challenge",
-    /// Kerberos: the domain gave a ticket for the host.
-    Ticket = "ticket",
     /// The host has accepted the proof.
     Proof = "proof",
     /// The first sealed message was opened.

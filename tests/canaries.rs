@@ -30,6 +30,8 @@ use farmhand::lab::{HostSpec, Lab, issued_by_lab};
 use farmhand::resource::{KINDS, Kind};
 use farmhand::value::SecretRef;
 use serde_json::Value;
+use zip::ZipWriter;
+use zip::write::FileOptions;
 
 const HOST: &str = "web01";
 
@@ -71,7 +73,7 @@ impl Mine {
     fn new() -> Mine {
         let mut mine = Mine { folder: tempfile::tempdir().unwrap(), canaries: Canaries::default(), told: Vec::new() };
         mine.write("site.yml", &playbook());
-        mine.write("package/index.html", "Chat, release 1");
+        mine.package("Chat, release 1");
         mine.run("secret init", None);
         let mut names = Vec::new();
         for kind in KINDS {
@@ -100,6 +102,14 @@ impl Mine {
     fn write(&self, name: &str, text: &str) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::write(self.path(name), text).unwrap();
+    }
+
+    /// The package that the examples name: hosts fetch it, so it is a zip.
+    fn package(&self, page: &str) {
+        let mut archive = ZipWriter::new(fs::File::create(self.path("package")).unwrap());
+        archive.start_file("index.html", FileOptions::<()>::default()).unwrap();
+        archive.write_all(page.as_bytes()).unwrap();
+        archive.finish().unwrap();
     }
 
     /// The certificates that the examples name, on the host.

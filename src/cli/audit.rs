@@ -1,6 +1,7 @@
 //! `farmhand audit`: desired against actual.
 
-use super::target::{Against, Target};
+use super::right::Against;
+use super::target::Target;
 use super::{Exit, Failure, Ui};
 use crate::engine::FarmKey;
 use crate::plan::Trouble;

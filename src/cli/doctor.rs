@@ -10,8 +10,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::{Value, json};
 
+use super::files::{self, InventoryArg};
 use super::lab_farm::{self, LabFarm};
-use super::target::{self, InventoryArg, Logins, runtime};
+use super::right::Logins;
+use super::runtime::runtime;
 use super::ways::ways;
 use super::{Against, Exit, Failure, Ui, logins};
 use crate::diagnostic::Sources;
@@ -57,7 +59,7 @@ struct Examined {
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     let path = args.inventory.path();
     let mut sources = Sources::new();
-    let (inventory, meant) = target::inventory_in(ui, &mut sources, &path, Some(("HOST", &args.hosts)))?;
+    let (inventory, meant) = files::inventory_in(ui, &mut sources, &path, Some(("HOST", &args.hosts)))?;
     let hosts: Vec<Arc<Host>> = meant.iter().filter_map(|name| inventory.hosts.get(name)).map(Arc::clone).collect();
     if hosts.is_empty() {
         let failure = Failure::input(format!("`{}` means no host in {}", args.hosts, path.display()));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
-use super::target::{self, InventoryArg};
+use super::files::{self, InventoryArg};
 use super::{Exit, Failure, Ui};
 use crate::inventory::{ALL, Inventory};
 
@@ -40,7 +40,7 @@ pub struct Args {
 
 pub fn run(ui: Ui, args: &Args) -> Result<Exit, Failure> {
     let path: PathBuf = args.inventory.path();
-    let (inventory, meant) = target::inventory(ui, &path, args.limit.as_deref())?;
+    let (inventory, meant) = files::inventory(ui, &path, args.limit.as_deref())?;
     if let Some(name) = &args.host {
         let Some(host) = inventory.hosts.get(name).filter(|host| meant.contains(&host.name)) else {
             let failure = Failure::input(format!("there is no host `{name}` in {}", path.display()));

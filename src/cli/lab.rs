@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
+use super::files::{self, InventoryArg};
 use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
-use super::target::{self, InventoryArg};
+use super::runtime::runtime;
 use super::{Exit, Failure, Ui};
 use crate::lab::sql::SqlCounts;
 use crate::lab::{Fault, Front, Lab};
@@ -110,7 +111,7 @@ pub fn run(ui: Ui, args: Args, engine: LabEngine) -> Result<Exit, Failure> {
 
 fn open(ui: Ui, inventory: &InventoryArg, engine: LabEngine) -> Result<LabFarm, Failure> {
     let path = inventory.path();
-    let hosts = target::hosts_of(ui, &path)?;
+    let hosts = files::hosts_of(ui, &path)?;
     LabFarm::open(&lab_farm::folder(&path), &hosts, engine)
 }
 
@@ -148,7 +149,7 @@ fn calls(ui: Ui, inventory: &InventoryArg) -> Result<Exit, Failure> {
 
 fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> Result<Exit, Failure> {
     let farm = open(ui, inventory, engine)?;
-    target::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let mut running = Vec::new();
         let mut text = String::from("groups:\n  lab:\n    hosts:\n");
         let mut fronts = Vec::new();

@@ -4,13 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::target::Needs;
 use super::{Failure, typed};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::inventory::{Host, Via};
 use crate::playbook::{Playbook, missing_secrets};
 use crate::secret::Stores;
 use crate::value::{SecretRef, Store};
+
+/// Which secrets must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// All, in their stores: nobody is asked.
+    Stored,
+    /// All.
+    All,
+    /// Those that log in to hosts.
+    Logins,
+}
 
 /// What a playbook needs and is not there. Where that is no more than secrets that log in, somebody is asked for them.
 pub fn missing(playbook: &Playbook, stores: &Stores, needs: Needs, right: bool) -> Result<Vec<Diagnostic>, Failure> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::farm::Farm;
 use super::lab_farm::LabFarm;
-use super::target::{Against, Right};
+use super::right::{Against, Right};
 use super::{Failure, Ui};
 use crate::engine::Survey;
 use crate::hostcall::{Answer, Content, Element, Read};

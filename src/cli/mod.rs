@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod failure;
 mod farm;
+mod files;
 mod init;
 mod interrupt;
 mod inventory;
@@ -22,8 +23,10 @@ mod man;
 mod plan;
 mod plan_file;
 mod progress;
+mod right;
 mod run;
 mod runs;
+mod runtime;
 mod schema;
 mod secret;
 mod target;
@@ -37,7 +40,7 @@ use clap::{Parser, Subcommand};
 
 pub use failure::{Exit, Failure};
 use lab_engine::LabEngine;
-pub use target::Against;
+pub use right::Against;
 pub use ui::Ui;
 
 /// Infrastructure as code for Windows/IIS farms

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::farm::Farm;
 use super::plan_file;
-use super::target::{Against, Target};
+use super::right::Against;
+use super::target::Target;
 use super::{Exit, Failure, Ui};
 use crate::report::{Counts, Differences, differences_json, differences_text, not_compared_text};
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::farm::Farm;
-use super::target::{Against, Target};
+use super::right::Against;
+use super::target::Target;
 use super::{Failure, Ui};
 use crate::diagnostic::Sources;
 use crate::engine::Survey;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::target::{self, Against, InventoryArg};
+use super::files::InventoryArg;
+use super::right::Against;
+use super::target;
 use super::{Exit, Failure, Ui};
 use crate::journal::{self, Came, JournalError, Kept, Open, Record, Told};
 

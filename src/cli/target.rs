@@ -1,82 +1,19 @@
 //! What most commands are about: a playbook, its inventory, and the hosts meant.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexSet;
-
 use super::farm::Farm;
-use super::lab_engine::LabEngine;
+use super::files::{Files, InventoryArg, show};
 use super::lab_farm::{self, LabFarm};
+use super::logins::Needs;
 use super::machine_keys::{self, Purpose};
-use super::{Failure, Ui, logins};
-use crate::diagnostic::{Diagnostic, Sources, Span, render_all};
+use super::right::{Against, Right};
+use super::{Failure, Ui};
 use crate::engine::Work;
-use crate::inventory::{self, ALL, Host, Inventory, InventoryFiles};
 use crate::plan::Asked;
-use crate::playbook::{Loaded, Packages, Playbook, Request, deliver, load};
-use crate::release::Release;
-use crate::secret::Stores;
-use crate::template::Variables;
+use crate::playbook::deliver;
 use crate::value::{Fingerprint, SecretRef};
-
-/// The files and variables that say what shall be.
-#[derive(clap::Args)]
-pub struct Files {
-    /// The playbook; for `apply` also a plan file
-    playbook: PathBuf,
-    #[command(flatten)]
-    inventory: InventoryArg,
-    /// Set a variable, `name=value` with the value read as YAML, or `@FILE`
-    #[arg(short = 'e', long = "extra-vars", value_name = "NAME=VALUE")]
-    extra_vars: Vec<String>,
-    /// Only these hosts: a pattern such as `web:!web03`
-    #[arg(short = 'l', long, value_name = "PATTERN")]
-    limit: Option<String>,
-    /// Only steps with one of these tags
-    #[arg(short = 't', long, value_name = "TAG")]
-    tags: Vec<String>,
-    /// No steps with one of these tags
-    #[arg(long, value_name = "TAG")]
-    skip_tags: Vec<String>,
-}
-
-/// Which farm a command is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Against {
-    /// The inventory's hosts themselves.
-    Farm,
-    /// Their simulated copies, beside the inventory in `.farmhand/lab`.
-    Lab(LabEngine),
-}
-
-impl Against {
-    /// The option that says so, with a blank behind it, for commands that a reader can type.
-    pub fn option(self) -> &'static str {
-        if self.is_lab() { "--lab " } else { "" }
-    }
-
-    /// Whether it is the simulated one.
-    pub fn is_lab(self) -> bool {
-        matches!(self, Against::Lab(_))
-    }
-}
-
-/// The inventory.
-#[derive(clap::Args)]
-pub struct InventoryArg {
-    /// The inventory; `inventory.yml` beside the playbook unless given
-    #[arg(short, long, value_name = "FILE")]
-    inventory: Option<PathBuf>,
-}
-
-impl InventoryArg {
-    /// The inventory where no playbook says where to look.
-    pub fn path(&self) -> PathBuf {
-        self.inventory.clone().unwrap_or_else(|| PathBuf::from("inventory.yml"))
-    }
-}
 
 /// A playbook and the hosts that it is to be made true on.
 #[derive(clap::Args)]
@@ -86,124 +23,6 @@ pub struct Target {
     /// Hosts worked on at a time
     #[arg(short, long, default_value_t = 10, value_name = "N")]
     forks: usize,
-}
-
-/// A right playbook.
-pub struct Right {
-    /// The texts it was read from.
-    pub sources: Sources,
-    /// The playbook.
-    pub playbook: Playbook,
-    /// The packages that it names.
-    pub packages: Packages,
-    /// What it delivers, once its secrets are there.
-    pub releases: Vec<Arc<Release>>,
-    /// Where its secrets are.
-    pub stores: Arc<Stores>,
-    /// The secrets of properties that cannot be had, each with the reason; none where all are needed.
-    pub closed: BTreeMap<SecretRef, String>,
-}
-
-/// What logs in to hosts.
-pub struct Logins<'a> {
-    /// The texts that say how.
-    pub sources: &'a Sources,
-    /// Where their secrets are.
-    pub stores: Arc<Stores>,
-}
-
-impl Right {
-    /// What logs in to its hosts.
-    pub fn logins(&self) -> Logins<'_> {
-        Logins { sources: &self.sources, stores: Arc::clone(&self.stores) }
-    }
-
-    /// Plays, hosts and resources.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        let hosts: BTreeSet<&str> =
-            self.playbook.plays.iter().flat_map(|it| &it.hosts).map(|it| it.host.name.as_str()).collect();
-        let steps = self.playbook.plays.iter().flat_map(|play| &play.hosts).map(|host| host.steps.len()).sum();
-        (self.playbook.plays.len(), hosts.len(), steps)
-    }
-
-    /// The secrets of which nobody knows before they are needed whether they are there.
-    pub fn asked_when_needed(&self) -> BTreeSet<String> {
-        let uses = self.playbook.secrets.iter().filter(|it| self.stores.asked_when_needed(&it.reference));
-        uses.map(|it| it.reference.to_string()).collect()
-    }
-
-    /// The hosts of all plays, each once.
-    pub fn hosts(&self) -> Vec<Arc<Host>> {
-        let hosts = self.playbook.plays.iter().flat_map(|play| &play.hosts).map(|it| Arc::clone(&it.host));
-        let mut seen = BTreeSet::new();
-        hosts.filter(|host| seen.insert(host.name.clone())).collect()
-    }
-}
-
-/// Which secrets must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// All, in their stores: nobody is asked.
-    Stored,
-    /// All.
-    All,
-    /// Those that log in to hosts.
-    Logins,
-}
-
-impl Files {
-    /// The playbook's path as it was given.
-    pub fn playbook(&self) -> String {
-        self.playbook.display().to_string()
-    }
-
-    /// What was asked for, in words that hold no value of a variable.
-    pub fn words(&self) -> String {
-        let mut words = self.playbook();
-        let options = [("--limit", self.limit.as_slice()), ("--tags", &self.tags), ("--skip-tags", &self.skip_tags)];
-        for (name, values) in options {
-            words.extend(values.iter().map(|value| format!(" {name} {value}")));
-        }
-        words
-    }
-
-    fn inventory(&self) -> PathBuf {
-        let beside = || self.playbook.parent().unwrap_or(Path::new("")).join("inventory.yml");
-        self.inventory.inventory.clone().unwrap_or_else(beside)
-    }
-
-    /// Loads the playbook, or shows everything that is wrong.
-    pub fn load(&self, ui: Ui, against: Against, needs: Needs) -> Result<Right, Failure> {
-        let request = Request {
-            playbook: self.playbook.clone(),
-            inventory: self.inventory.inventory.clone(),
-            extra_vars: self.extra_vars.clone(),
-            limit: self.limit.clone(),
-            tags: self.tags.clone(),
-            skip_tags: self.skip_tags.clone(),
-        };
-        let mut sources = Sources::new();
-        let Loaded { playbook, mut diagnostics } = load(&mut sources, &request);
-        let folder = self.playbook.parent().unwrap_or(Path::new(""));
-        let lab = against.is_lab();
-        let stores = if lab { Stores::lab(&lab_farm::folder(&self.inventory())) } else { logins::stores(folder) };
-        if let Some(playbook) = &playbook {
-            let right = diagnostics.is_empty();
-            // The lab makes up what it lacks, and asks nobody.
-            if !lab {
-                diagnostics.extend(logins::missing(playbook, &stores, needs, right)?);
-            }
-        }
-        let packages = playbook.as_ref().map(|playbook| Packages::open(playbook, folder, &mut diagnostics));
-        match playbook.zip(packages) {
-            Some((playbook, packages)) if diagnostics.is_empty() => {
-                note(ui, &sources, &playbook.inventory);
-                let closed = BTreeMap::new();
-                Ok(Right { sources, playbook, packages, releases: Vec::new(), stores: Arc::new(stores), closed })
-            }
-            _ => Err(show(ui, &sources, &diagnostics)),
-        }
-    }
 }
 
 impl Target {
@@ -315,75 +134,4 @@ pub fn state(inventory: &Path, against: Against) -> PathBuf {
         Against::Lab(_) => lab,
         Against::Farm => lab.parent().unwrap_or(Path::new("")).to_owned(),
     }
-}
-
-/// The hosts of an inventory.
-pub fn hosts_of(ui: Ui, path: &Path) -> Result<Vec<Arc<Host>>, Failure> {
-    let (inventory, _) = inventory(ui, path, None)?;
-    Ok(inventory.hosts.into_values().collect())
-}
-
-/// An inventory, and the names of the hosts in it that a pattern means.
-pub fn inventory(ui: Ui, path: &Path, limit: Option<&str>) -> Result<(Inventory, IndexSet<String>), Failure> {
-    let mut sources = Sources::new();
-    inventory_in(ui, &mut sources, path, limit.map(|pattern| ("--limit", pattern)))
-}
-
-/// The same, with the texts that it was read from, and with what the pattern is called where it is wrong.
-pub fn inventory_in(
-    ui: Ui,
-    sources: &mut Sources,
-    path: &Path,
-    limit: Option<(&str, &str)>,
-) -> Result<(Inventory, IndexSet<String>), Failure> {
-    let mut diagnostics = Vec::new();
-    let files = InventoryFiles { inventory: path, playbook_folder: None };
-    let loaded = inventory::load(sources, files, &Variables::default(), &mut diagnostics).map(|inventory| {
-        let (called, pattern) = limit.unwrap_or(("--limit", ALL));
-        let source = sources.add(called, pattern);
-        let span_of = |start, length| Span { source, start, end: start + length };
-        let meant = inventory::hosts_of(&inventory, pattern, &span_of, &mut diagnostics);
-        (inventory, meant)
-    });
-    match loaded {
-        Some(loaded) if diagnostics.is_empty() => {
-            note(ui, sources, &loaded.0);
-            Ok(loaded)
-        }
-        _ => Err(show(ui, sources, &diagnostics)),
-    }
-}
-
-/// Tells what was not understood in an inventory, a line each.
-fn note(ui: Ui, sources: &Sources, inventory: &Inventory) {
-    for note in &inventory.notes {
-        let place = note.span.map(|span| format!("{}: ", sources.place(span))).unwrap_or_default();
-        let help = note.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        ui.news(&format!("note: {place}{}{help}", note.message));
-    }
-}
-
-/// Shows everything that is wrong with the input.
-fn show(ui: Ui, sources: &Sources, diagnostics: &[Diagnostic]) -> Failure {
-    ui.news(render_all(sources, diagnostics, ui.paint()).trim_end());
-    let listed: Vec<serde_json::Value> = diagnostics
-        .iter()
-        .map(|it| {
-            let place = it.span.map(|span| sources.place(span));
-            serde_json::json!({
-                "file": place.as_ref().map(|place| place.name.clone()),
-                "line": place.as_ref().map(|place| place.line),
-                "column": place.as_ref().map(|place| place.column),
-                "message": it.message,
-                "help": it.help,
-            })
-        })
-        .collect();
-    ui.value(&serde_json::json!({ "valid": false, "mistakes": listed }));
-    Failure::shown()
-}
-
-/// The runtime that everything with a network runs on.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::work)
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::target::{Against, Files};
+use super::files::Files;
+use super::logins::Needs;
+use super::right::Against;
 use super::{Exit, Failure, Ui};
 
 /// Check playbook, inventory and variables, and contact nothing
@@ -19,7 +21,7 @@ pub struct Args {
 }
 
 pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
-    let loaded = args.files.load(ui, against, super::target::Needs::Stored)?;
+    let loaded = args.files.load(ui, against, Needs::Stored)?;
     let (plays, hosts, steps) = loaded.counts();
     ui.text(&format!("{} is right: {plays} plays, {hosts} hosts, {steps} resources\n", args.files.playbook()));
     let asked = loaded.asked_when_needed();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::target::Logins;
+use super::right::Logins;
 use super::{Failure, typed, winrm_way};
 use crate::diagnostic::Span;
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Failure;
-use super::target::Logins;
+use super::right::Logins;
 use crate::diagnostic::Span;
 use crate::engine::{FindIdentity, Password, ProxyReach, WinrmReach, WinrmTls};
 use crate::http::{Authorities, CertificateHash, Trust, identity};

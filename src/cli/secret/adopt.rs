@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::cli::farm::Farm;
-use crate::cli::target::{Right, Target};
+use crate::cli::right::Right;
+use crate::cli::target::Target;
 use crate::cli::{Against, Failure, Ui};
 use crate::hostcall::answer::FileState;
 use crate::hostcall::config::AppPath;

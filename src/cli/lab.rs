@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::files::{self, InventoryArg};
+use super::lab_door::USER;
 use super::lab_engine::LabEngine;
 use super::lab_farm::{self, LabFarm};
 use super::runtime::runtime;
@@ -167,7 +168,7 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
             if let Some(sql) = &sql {
                 let ca = farm.lab().authority().map_err(|error| taken(error, name, listen))?;
                 let (address, ca) = (sql.address(), std::path::absolute(ca.file()).map_err(Failure::work)?);
-                let (user, ca) = (lab_farm::USER.1, ca.display().to_string());
+                let (user, ca) = (USER.1, ca.display().to_string());
                 fronts.push(format!("SQL Server of {name}: {address}, log-in {user}, CA file {ca}"));
                 way.push_str(&format!(
                     ", sql: {{ via: tds, port: {}, user: {user}, ca: '{ca}', \
@@ -178,7 +179,7 @@ fn serve(ui: Ui, inventory: &InventoryArg, ports: Ports, engine: LabEngine) -> R
             text.push_str(&format!("      {name}: {{ {way} }}\n"));
             running.push((server, front, sql));
         }
-        let user = format!("{}\\{}", lab_farm::USER.0, lab_farm::USER.1);
+        let user = format!("{}\\{}", USER.0, USER.1);
         text.push_str(&format!(
             "    connection: {{ via: winrm, user: '{user}', password: \"{{{{ secret('env:FARMHAND_LAB_PASSWORD') }}}}\" }}\n"
         ));

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use super::lab_farm::USER;
 use crate::engine::{WinrmReach, WinrmTls};
 use crate::http::{Authorities, Trust};
 use crate::inventory::{Host, SqlVia, Via, WinrmAuth};
@@ -11,6 +10,9 @@ use crate::lab::Lab;
 use crate::lab::sql::tds::Issued;
 use crate::lab::wsman::AlsoIn;
 use crate::transport::winrm::Auth;
+
+/// Who logs in to lab hosts.
+pub const USER: (&str, &str) = ("LAB", "operator");
 
 /// The doors of one host.
 #[derive(Clone, Debug, Default)]

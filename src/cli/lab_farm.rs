@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
 use super::Failure;
-use super::lab_door::{LabDoors, WinrmDoor};
+use super::lab_door::{LabDoors, USER, WinrmDoor};
 use super::lab_engine::LabEngine;
 use crate::engine::{Dialling, Over, Password, Place, Reach, SqlWay, TdsReach, Ways};
 use crate::inventory::{Host, SqlConnection, SqlVia};
@@ -21,9 +21,6 @@ use crate::lab::{HostSpec, Lab, LabHost};
 use crate::secret::Stores;
 use crate::sql::Trust;
 use crate::value::{SecretRef, Store};
-
-/// Who logs in to lab hosts.
-pub const USER: (&str, &str) = ("LAB", "operator");
 
 /// The operator's password, which the lab makes up like any other secret.
 fn operator() -> SecretRef {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::apply::{INTERRUPTED, Shared, not_disturbed};
 use super::gate::{Gate, Pass};
-use super::observe::{Looked, Survey, look};
+use super::observe::{Looked, look};
 use super::recycles::Marks;
 use super::stage::{self, Ended};
+use super::survey::Survey;
 use super::work::HostWork;
 use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
 use crate::plan::{HostPlan, Trouble};

@@ -15,6 +15,7 @@ mod send;
 mod sessions;
 mod stage;
 mod stop;
+mod survey;
 mod take_back;
 mod two_doors;
 mod upload;
@@ -27,12 +28,12 @@ pub use gate::Gate;
 pub use host::describe;
 pub use macs::{Macs, nonce};
 pub use not_compared::{FarmKey, NotCompared, farm_keys};
-pub use observe::{Looked, Purpose, Survey, survey};
+pub use observe::{Looked, RecycleNeeded};
 pub use outcome::{Event, HostOutcome, Listener, Status};
-pub use recycles::RecycleNeeded;
 pub use sessions::{
     Dialling, FindIdentity, Over, Password, Place, ProxyReach, Reach, Resolve, Sessions, SqlWay, SshReach, TdsReach,
     Ways, WinrmReach, WinrmTls,
 };
 pub use stop::Stop;
+pub use survey::{Purpose, Survey, survey};
 pub use work::{HostWork, PlayWork, StepWork, Work};

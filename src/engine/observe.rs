@@ -1,17 +1,13 @@
-//! Looking at hosts: one batch each, then the plan of what differs.
+//! Looking at a host: one batch, then the plan of what differs.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use serde::Serialize;
 
 use super::not_compared::{NotCompared, not_compared};
 use super::work::{HostWork, Work, reads, reads_further};
-use super::{Door, DoorError, Event, Listener, Macs, Observe, RecycleNeeded, Status, recycles};
+use super::{DoorError, Macs, Observe};
 use crate::hostcall::{Answer, Read};
 use crate::plan::{HostPlan, Trouble, plan_host};
 use crate::resource::Found;
-use crate::transport::Traffic;
 
 /// What was found on a host, and what follows from it, play by play.
 #[derive(Debug, Default)]
@@ -28,13 +24,19 @@ pub struct Looked {
     pub recycle_needed: Vec<RecycleNeeded>,
 }
 
-/// What a look is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To tell what differs.
-    Compare,
-    /// To tell what a run would do, recycles because of other hosts' changes too.
-    Plan,
+/// A resource whose worker processes notice a change of another one only when they start anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecycleNeeded {
+    /// Its address, `web01/iis_app_pool/ChatPool`.
+    pub address: String,
+    /// Where it is written, `site.yml:12`.
+    pub place: String,
+    /// Why: one sentence without a full stop.
+    pub why: String,
+    /// What changes, by its address.
+    pub because_of: String,
+    /// Whether `apply` recycles it after that, in its own play.
+    pub in_this_run: bool,
 }
 
 impl Looked {
@@ -47,17 +49,6 @@ impl Looked {
     pub fn changes(&self) -> usize {
         self.plans.iter().flat_map(|(_, plan)| plan.steps()).map(|step| step.changes.0.len()).sum()
     }
-}
-
-/// A host that was looked at, or could not be.
-#[derive(Debug)]
-pub struct Survey {
-    /// The host.
-    pub host: String,
-    /// What was found.
-    pub looked: Result<Looked, DoorError>,
-    /// What it cost.
-    pub traffic: Traffic,
 }
 
 /// The plays that a host is in, by number.
@@ -109,67 +100,4 @@ pub(super) fn conclude(host: &str, answers: Vec<(Read, Answer)>, plays: &[(usize
     }
     looked.answers = answers;
     looked
-}
-
-/// Looks at all hosts, `forks` at a time, over sessions that cannot change anything; over others where the work has
-/// opaque steps that shall be run, since nobody knows what looking at those does.
-pub async fn survey<D: Door>(
-    door: Arc<D>,
-    work: &Work,
-    macs: &Macs,
-    forks: usize,
-    purpose: Purpose,
-    listener: &Listener,
-) -> Vec<Survey> {
-    let slots = Arc::new(Semaphore::new(forks.max(1)));
-    let mut tasks = JoinSet::new();
-    for (order, host) in work.hosts().into_iter().enumerate() {
-        let (door, slots, macs, listener) = (Arc::clone(&door), Arc::clone(&slots), macs.clone(), Arc::clone(listener));
-        let plays = plays_of(work, &host);
-        tasks.spawn(async move {
-            let _slot = slots.acquire().await;
-            listener(&host, Event::Looking);
-            let runs = |(_, work): &(usize, HostWork)| work.steps.iter().any(|it| it.kind.opaque && !it.left_alone);
-            let (looked, traffic) = if plays.iter().any(runs) {
-                over(door.writer(&host).await, &host, &plays, &macs).await
-            } else {
-                over(door.reader(&host).await, &host, &plays, &macs).await
-            };
-            listener(
-                &host,
-                match &looked {
-                    Ok(looked) => Event::Looked(looked.changes()),
-                    Err(_) => Event::Ended(Status::Unreachable),
-                },
-            );
-            (order, Survey { host, looked, traffic })
-        });
-    }
-    let mut surveys = tasks.join_all().await;
-    surveys.sort_by_key(|(order, _)| *order);
-    let mut surveys: Vec<Survey> = surveys.into_iter().map(|(_, survey)| survey).collect();
-    let hosts = surveys.iter().filter_map(|survey| Some((survey.host.as_str(), survey.looked.as_ref().ok()?)));
-    let marks = recycles::find(work, &hosts.collect::<Vec<_>>(), macs);
-    for Survey { host, looked, .. } in &mut surveys {
-        if let Ok(looked) = looked {
-            marks.tell(host, &mut plays_of(work, host), looked, macs, purpose == Purpose::Plan);
-        }
-    }
-    surveys
-}
-
-/// Looks at a host over a session, and ends it.
-async fn over<S: Observe>(
-    session: Result<S, DoorError>,
-    host: &str,
-    plays: &[(usize, HostWork)],
-    macs: &Macs,
-) -> (Result<Looked, DoorError>, Traffic) {
-    match session {
-        Err(error) => (Err(error), Traffic::default()),
-        Ok(mut session) => {
-            let looked = look(host, &mut session, plays, macs).await;
-            (looked, session.close().await)
-        }
-    }
 }

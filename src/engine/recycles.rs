@@ -3,27 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::observe::{Looked, conclude};
+use super::observe::{Looked, RecycleNeeded, conclude, plays_of};
 use super::work::{HostWork, StepWork, Work};
 use super::{HostOutcome, Macs};
 use crate::resource::{Client, Found, Instance, Unnoticed};
-
-/// A resource whose worker processes notice a change of another one only when they start anew.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RecycleNeeded {
-    /// Its address, `web01/iis_app_pool/ChatPool`.
-    pub address: String,
-    /// Where it is written, `site.yml:12`.
-    pub place: String,
-    /// Why: one sentence without a full stop.
-    pub why: String,
-    /// What changes, by its address.
-    pub because_of: String,
-    /// Whether `apply` recycles it after that, in its own play.
-    pub in_this_run: bool,
-}
 
 /// All marks of a run.
 #[derive(Default)]
@@ -57,7 +40,7 @@ pub(super) fn find(work: &Work, hosts: &[(&str, &Looked)], macs: &Macs) -> Marks
         let mut covered: BTreeSet<Client> = BTreeSet::new();
         for (host, looked) in hosts {
             let found = Found::new(&looked.answers, &macs.secrets);
-            let plays = super::observe::plays_of(work, host);
+            let plays = plays_of(work, host);
             let apps = apps(&plays, &source);
             for (play, works) in &plays {
                 for (index, step) in works.steps.iter().enumerate() {

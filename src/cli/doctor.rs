@@ -17,10 +17,13 @@ use super::runtime::runtime;
 use super::ways::ways;
 use super::{Against, Exit, Failure, Ui, logins};
 use crate::diagnostic::Sources;
-use crate::doctor::{Outcome, Section, examine};
+use crate::doctor::{Line, Outcome, Section, examine};
 use crate::engine::{Sessions, Ways, nonce};
 use crate::inventory::Host;
 use crate::secret::Stores;
+
+/// Columns that a list is broken at.
+const TEXT_COLUMNS: usize = 100;
 
 /// Say why a host cannot be reached, or what is wrong with it; changes nothing
 ///
@@ -109,15 +112,14 @@ fn told(examined: &[Examined], quiet: bool) -> String {
     for Examined { host, sections } in examined {
         for Section { door, lines } in sections {
             let _ = writeln!(text, "{host} over {door}");
-            for line in lines.iter().filter(|line| !quiet || line.outcome != Outcome::Passed) {
-                let mut found = line.found.lines();
-                let first = found.next().unwrap_or_default();
-                let _ = writeln!(text, "  {:11}  {:16}  {first}", line.outcome.words(), line.check.word());
-                for more in found {
-                    let _ = writeln!(text, "  {:11}  {:16}  {more}", "", "");
-                }
-                for advice in line.advice.iter().flat_map(|advice| advice.lines()) {
-                    let _ = writeln!(text, "  {:11}  {:16}  do: {}", "", "", advice.trim());
+            let shown: Vec<&Line> = lines.iter().filter(|line| !quiet || line.outcome != Outcome::Passed).collect();
+            // What was not reached for one and the same reason is one piece of news.
+            for same in shown.chunk_by(|one, next| {
+                one.outcome == Outcome::NotReached && next.outcome == one.outcome && next.found == one.found
+            }) {
+                match same {
+                    [line] => tell(&mut text, line),
+                    lines => tell_not_reached(&mut text, lines),
                 }
             }
         }
@@ -132,6 +134,34 @@ fn told(examined: &[Examined], quiet: bool) -> String {
     let notes = format!("{notes} {}", if notes == 1 { "note" } else { "notes" });
     let _ = writeln!(text, "{passed} passed, {failed} failed, {not_reached} not reached, {notes}");
     text
+}
+
+fn tell(text: &mut String, line: &Line) {
+    let mut found = line.found.lines();
+    let first = found.next().unwrap_or_default();
+    let _ = writeln!(text, "  {:11}  {:16}  {first}", line.outcome.words(), line.check.word());
+    for more in found {
+        let _ = writeln!(text, "  {:11}  {:16}  {more}", "", "");
+    }
+    for advice in line.advice.iter().flat_map(|advice| advice.lines()) {
+        let _ = writeln!(text, "  {:11}  {:16}  do: {}", "", "", advice.trim());
+    }
+}
+
+/// Checks that were not reached for one reason, as many on a line as fit.
+fn tell_not_reached(text: &mut String, lines: &[&Line]) {
+    let mut row = format!("  {:11}  ", Outcome::NotReached.words());
+    for (number, line) in lines.iter().enumerate() {
+        let last = number + 1 == lines.len();
+        let word =
+            if last { format!("{}: {}", line.check.word(), line.found) } else { format!("{}, ", line.check.word()) };
+        if row.len() + word.trim_end().len() > TEXT_COLUMNS {
+            let _ = writeln!(text, "{}", row.trim_end());
+            row = format!("  {:11}  ", "");
+        }
+        row.push_str(&word);
+    }
+    let _ = writeln!(text, "{row}");
 }
 
 /// What came of a host, for programs.

@@ -74,7 +74,11 @@ fn missing_files(hosts: &[&Host]) -> Vec<Diagnostic> {
     for host in hosts {
         let connection = &host.connection;
         let ssh = connection.ssh.key_file.as_ref().filter(|_| connection.via == Via::Ssh);
-        let winrm = [("certificate", &connection.winrm.certificate), ("key", &connection.winrm.certificate_key)];
+        let winrm = [
+            ("certificate", &connection.winrm.certificate),
+            ("key", &connection.winrm.certificate_key),
+            ("keytab", &connection.winrm.keytab),
+        ];
         let winrm = winrm.into_iter().filter(|_| connection.via == Via::Winrm);
         let files = ssh.map(|file| ("key", file)).into_iter();
         for (what, (path, span)) in files.chain(winrm.filter_map(|(what, file)| Some((what, file.as_ref()?)))) {

@@ -1,13 +1,13 @@
 //! How a host is reached.
 
-use serde_json::Value as Json;
-
+use super::entry::{password, port, text};
 use super::ssh::{self, SshConnection};
+use super::via::Via;
 use super::winrm::{self, WinrmConnection};
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
-use crate::template::{Scope, is_template};
+use crate::template::Scope;
 use crate::value::SecretRef;
-use crate::yaml::{self, Content, Node};
+use crate::yaml::{self, Node};
 
 /// How a host is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,27 +35,6 @@ impl Connection {
             Via::Ssh | Via::Tds => true,
         });
         password.into_iter().chain(&self.ssh.passphrase).chain(self.winrm.secrets())
-    }
-}
-
-/// The doors to a host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Via {
-    /// WinRM: over HTTP, sealed, port 5985, or over HTTPS, port 5986.
-    #[default]
-    Winrm,
-    /// SSH, port 22.
-    Ssh,
-    /// No door at all: the machine that farmhand runs on.
-    Local,
-    /// SQL Server's own protocol, port 1433: the machine is asked and told T-SQL alone.
-    Tds,
-}
-
-impl Via {
-    /// Whether the machine itself is reached.
-    pub fn is_to_machine(self) -> bool {
-        self != Via::Tds
     }
 }
 
@@ -114,58 +93,4 @@ fn via(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<
             None
         }
     }
-}
-
-/// A text, rendered.
-pub(super) fn text(node: &Node, what: &str, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
-    let value = scope.data(node, None)?;
-    match value {
-        Json::String(text) if !text.is_empty() => Some(text),
-        // A number or a boolean is taken as it is written.
-        Json::Number(_) | Json::Bool(_) => yaml::scalar_text(node).map(|scalar| scalar.text.to_string()),
-        _ => {
-            diagnostics.push(Diagnostic::new(node.span, format!("{what} must be a text")));
-            None
-        }
-    }
-}
-
-pub(super) fn port(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<u16> {
-    let value = scope.data(node, None)?;
-    let port = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0);
-    if port.is_none() {
-        diagnostics.push(Diagnostic::new(node.span, "`port` must be a number from 1 to 65535"));
-    }
-    port
-}
-
-pub(super) fn password(
-    node: &Node,
-    scope: &Scope,
-    sources: &mut Sources,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(SecretRef, Span)> {
-    secret(node, "password", scope, sources, diagnostics)
-}
-
-/// A reference to a secret, under the key `what`.
-pub(super) fn secret(
-    node: &Node,
-    what: &str,
-    scope: &Scope,
-    sources: &mut Sources,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(SecretRef, Span)> {
-    let template = matches!(&node.content, Content::Scalar(scalar) if is_template(&scalar.text));
-    let value = if template { scope.data(node, None)? } else { Json::Null };
-    let reference = value.get(SecretRef::MARK).and_then(|it| serde_json::from_value(it.clone()).ok());
-    if reference.is_none() {
-        // A literal is kept out of every message that shows its line.
-        sources.hide(node.span);
-        diagnostics.push(
-            Diagnostic::new(node.span, format!("a {what} is never written here"))
-                .help(format!("{what}: \"{{{{ secret('NAME') }}}}\", and type: farmhand secret set NAME")),
-        );
-    }
-    reference.map(|reference| (reference, node.span))
 }

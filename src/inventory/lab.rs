@@ -1,6 +1,6 @@
 //! What the lab makes of a host.
 
-use super::connection::text;
+use super::entry::text;
 use crate::diagnostic::{Diagnostic, shown};
 use crate::template::Scope;
 use crate::yaml::{self, Content, Node};

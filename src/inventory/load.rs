@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
-use super::{ALL, Host, Inventory, ansible, connection, lab, sql, tree};
+use super::{ALL, Host, Inventory, ansible, connection, entry, lab, sql, tree};
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
@@ -226,8 +226,7 @@ fn resolve_host(
     connections.extend(&foreign);
     let (connection, address) = connection::resolve(&connections, &scope, sources, diagnostics);
     host.connection = connection;
-    let own_address =
-        written.address.as_ref().and_then(|node| connection::text(node, "`address`", &scope, diagnostics));
+    let own_address = written.address.as_ref().and_then(|node| entry::text(node, "`address`", &scope, diagnostics));
     if let Some(address) = own_address.or(address) {
         host.address = address;
     }

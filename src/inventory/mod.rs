@@ -3,6 +3,7 @@
 mod ansible;
 mod book;
 mod connection;
+mod entry;
 mod glob;
 mod groups;
 mod lab;
@@ -14,6 +15,7 @@ mod sql;
 mod ssh;
 mod tree;
 mod vars;
+mod via;
 mod web_proxy;
 mod winrm;
 
@@ -22,13 +24,14 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-pub use connection::{Connection, Via};
+pub use connection::Connection;
 pub use lab::LabHints;
 pub use load::{InventoryFiles, load};
 pub use pattern::hosts_of;
 pub use sql::{SqlConnection, SqlVia};
 pub use ssh::{ProxyJump, SshConnection};
 pub use tree::{Branch, UNGROUPED};
+pub use via::Via;
 pub use web_proxy::WebProxy;
 pub use winrm::{WinrmAuth, WinrmConnection, is_pkcs12};
 

@@ -1,9 +1,10 @@
 //! How T-SQL is run on a host.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use super::connection::{self, Connection, Via, text};
+use super::connection::Connection;
+use super::entry::{ca, password, port, text};
+use super::via::Via;
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::Scope;
 use crate::value::SecretRef;
@@ -75,9 +76,9 @@ pub(super) fn resolve(
     }
     sql.instance = last("instance").and_then(|node| instance(node, scope, diagnostics)).unwrap_or_default();
     sql.address = last("address").and_then(|node| text(node, "`address`", scope, diagnostics));
-    sql.port = last("port").and_then(|node| connection::port(node, scope, diagnostics));
+    sql.port = last("port").and_then(|node| port(node, scope, diagnostics));
     sql.user = last("user").and_then(|node| text(node, "`user`", scope, diagnostics));
-    sql.password = last("password").and_then(|node| connection::password(node, scope, sources, diagnostics));
+    sql.password = last("password").and_then(|node| password(node, scope, sources, diagnostics));
     sql.ca = last("ca").and_then(|node| ca(node, scope, sources, diagnostics));
     if connection.via == Via::Tds {
         sql.port = sql.port.or(connection.port);
@@ -125,26 +126,4 @@ fn instance(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Op
         return None;
     }
     Some(if name.eq_ignore_ascii_case("MSSQLSERVER") { String::new() } else { name })
-}
-
-/// The certificates of a file beside the inventory.
-pub(super) fn ca(
-    node: &Node,
-    scope: &Scope,
-    sources: &Sources,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Arc<[u8]>> {
-    let written = text(node, "`ca`", scope, diagnostics)?;
-    let inventory = sources.place(node.span).name;
-    let path = Path::new(&inventory).parent().unwrap_or(Path::new("")).join(&written);
-    let pem = sources.bytes(&path).map_err(|why| format!("cannot read {}: {why}", path.display())).and_then(|bytes| {
-        let text = String::from_utf8_lossy(&bytes);
-        if text.contains("-----BEGIN CERTIFICATE-----") {
-            Ok(bytes)
-        } else {
-            Err(format!("{} holds no certificate in PEM", path.display()))
-        }
-    });
-    let help = "the certificate of the authority that signed the server's, from -----BEGIN CERTIFICATE----- on";
-    pem.map_err(|why| diagnostics.push(Diagnostic::new(node.span, why).help(help))).ok().map(Arc::from)
 }

@@ -1,8 +1,9 @@
 //! What an inventory says about SSH alone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::connection::{Via, secret, text};
+use super::entry::{beside, secret, text};
+use super::via::Via;
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::Scope;
 use crate::value::SecretRef;
@@ -76,15 +77,6 @@ pub(super) fn resolve(
         known_hosts: known_hosts.map(|(path, _)| path),
         proxy_jump: last("proxy_jump").and_then(|node| proxy_jump(node, scope, diagnostics)),
         agent: last("agent").and_then(|node| flag(node, scope, diagnostics)).unwrap_or(true),
-    }
-}
-
-/// A file as it is named in another: in the home folder, or from the other's folder on.
-pub(super) fn beside(file: &str, written: &str) -> PathBuf {
-    let home = written.strip_prefix("~/").or_else(|| written.strip_prefix("~\\"));
-    match (home, std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => Path::new(file).parent().unwrap_or(Path::new("")).join(written),
     }
 }
 

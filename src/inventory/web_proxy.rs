@@ -1,6 +1,6 @@
 //! The HTTP proxy by way of which a host is reached.
 
-use super::connection::{secret, text};
+use super::entry::{secret, text};
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::Scope;
 use crate::value::SecretRef;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::connection::{Via, secret, text};
+use super::entry::{beside, ca, secret, text};
+use super::via::Via;
 use super::web_proxy::{WebProxy, web_proxy};
-use super::{sql, ssh};
 use crate::diagnostic::{Diagnostic, Sources, Span, shown};
 use crate::template::Scope;
 use crate::value::SecretRef;
@@ -136,7 +136,7 @@ pub(super) fn resolve(
     }
     let mut winrm = WinrmConnection { https, auth, ..WinrmConnection::default() };
     if https {
-        winrm.ca = reader.last("ca").and_then(|node| sql::ca(node, reader.scope, reader.sources, reader.diagnostics));
+        winrm.ca = reader.last("ca").and_then(|node| ca(node, reader.scope, reader.sources, reader.diagnostics));
         winrm.fingerprint = reader.fingerprint();
     }
     if auth == WinrmAuth::Certificate {
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     fn file(&mut self, key: &str) -> Option<(PathBuf, Span)> {
         let node = self.last(key)?;
         let written = self.text(key)?;
-        Some((ssh::beside(&self.sources.place(node.span).name, &written), node.span))
+        Some((beside(&self.sources.place(node.span).name, &written), node.span))
     }
 
     fn https(&mut self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Sources, Span};
-use crate::inventory::connection::text;
+use crate::inventory::entry::text;
 use crate::template::{Scope, Variables, is_template};
 use crate::yaml::{Content, Entry, Key, Node, Scalar, scalar_text};
 

@@ -73,6 +73,7 @@ fn filled(template: &str, name: &str, text: &str) -> String {
         ("key_password", secret),
         ("path", SqlPart::Found),
         ("name", SqlPart::Text(text)),
+        ("scratch_name", SqlPart::Text(text)),
         ("seconds", SqlPart::Number(30)),
         ("flag", SqlPart::Number(4133)),
         ("switch", SqlPart::Word("ON")),

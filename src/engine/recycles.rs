@@ -138,6 +138,9 @@ impl Marks {
         macs: &Macs,
         plan: bool,
     ) {
+        if self.marks.is_empty() && self.remarks.is_empty() {
+            return;
+        }
         let own: Vec<&Mark> = self.marks.iter().filter(|mark| mark.host == host).collect();
         let done: Vec<&&Mark> = own.iter().filter(|mark| plan && mark.needed.in_this_run).collect();
         for (play, works) in plays.iter_mut() {

@@ -169,6 +169,8 @@ impl SqlMasterKey {
             ("key_password", SqlPart::Secret(password)),
             ("database", SqlPart::Name(name)),
             ("scratch", SqlPart::Name(&scratch)),
+            // Wherever the scratch database could not be entered, nothing may be restored: it would be the live key.
+            ("scratch_name", SqlPart::Text(&scratch)),
         ];
         if anew {
             let purpose = format!("back up the master key of the database {name} to {folder}");

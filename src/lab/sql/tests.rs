@@ -211,6 +211,15 @@ fn a_master_key_lives_its_life() {
             r"USE Chat; RESTORE MASTER KEY FROM FILE = 'E:\keys\a.key' DECRYPTION BY PASSWORD = 'x' ENCRYPTION BY PASSWORD = 'Secret-3-key'",
             &[15465],
         ),
+        // Elsewhere than it was meant for, nothing is restored.
+        (
+            r"USE Chat; IF DB_NAME() = 'Chat' RESTORE MASTER KEY FROM FILE = 'E:\keys\a.key' DECRYPTION BY PASSWORD = 'x' ENCRYPTION BY PASSWORD = 'Secret-3-key'",
+            &[15465],
+        ),
+        (
+            r"USE Chat; IF DB_NAME() = 'scratch' RESTORE MASTER KEY FROM FILE = 'E:\keys\a.key' DECRYPTION BY PASSWORD = 'x' ENCRYPTION BY PASSWORD = 'Secret-3-key'",
+            &[],
+        ),
         (r"BACKUP SERVICE MASTER KEY TO FILE = 'E:\keys\smk.key' ENCRYPTION BY PASSWORD = 'Secret-2-file'", &[]),
     ] {
         assert_eq!(bench.errors(text), expected, "{text}");

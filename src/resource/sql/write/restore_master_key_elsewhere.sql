@@ -1,3 +1,4 @@
 USE {scratch};
-RESTORE MASTER KEY FROM FILE = {path} DECRYPTION BY PASSWORD = {password} ENCRYPTION BY PASSWORD = {password};
+IF DB_NAME() = {scratch_name}
+    RESTORE MASTER KEY FROM FILE = {path} DECRYPTION BY PASSWORD = {password} ENCRYPTION BY PASSWORD = {password};
 USE {database}

@@ -419,9 +419,9 @@ def the_doctor_says_at_which_step_a_login_stops(farm, server):
     doctor(0, "web01 over SSH", "passed host key", accepted, "passed agent", "passed windows", "note double hop")
     key(farm, "stranger")
     farm.inventory({"web01": (server, {"key_file": "stranger", "known_hosts": farm.know(server.known()), "agent": False})})
-    doctor(4, "passed host key", "failed login", "administrators_authorized_keys", "not reached process `login` failed")
+    doctor(4, "passed host key", "failed login", "administrators_authorized_keys", "not reached process, language mode, agent,", "key file: `login` failed")
     farm.inventory({"web01": (server, {"key_file": "id", "known_hosts": farm.know()})})
-    doctor(4, "passed ssh", "failed host key", server.fingerprint(), "not reached login `host key` failed")
+    doctor(4, "passed ssh", "failed host key", server.fingerprint(), "not reached login, process, language mode,", "key file: `host key` failed")
 
 
 def attempt(results, case, *given):

@@ -10,6 +10,14 @@ use tokio_native_tls::TlsStream;
 use super::presented::Presented;
 use super::trust::{Authorities, CertificateHash, Trust};
 
+// OpenSSL's build takes the flag for C compilers that goes with it as a wish for no locks: connections that are made
+// side by side then damage each other's memory (OpenSSL's Configure: `-static` implies `no-threads`).
+#[cfg(all(target_feature = "crt-static", target_env = "gnu"))]
+compile_error!(
+    "OpenSSL is built without threads where all is compiled with crt-static; give the flag to the last step alone: \
+     cargo rustc --release --bin farmhand -- -Ctarget-feature=+crt-static"
+);
+
 /// How a connection is secured.
 #[derive(Clone)]
 pub struct Tls {

@@ -1,7 +1,7 @@
 //! Who changes a host, told to it by each session before its first change.
 
+use super::ended::Ended;
 use super::host::HostRun;
-use super::stage::Ended;
 use super::words::{refused, why};
 use super::{Change, Door, Status};
 use crate::hostcall::{Answer, Outcome, RefusalCode, Write};
@@ -10,14 +10,13 @@ impl<D: Door> HostRun<D> {
     /// Some writes as the open session sends them: behind the marker, where the host has not been told yet by a process
     /// that lasts. Tells whether the marker is in front.
     pub(super) async fn marked(&mut self, writes: &[Write]) -> Result<(Vec<Write>, bool), Ended> {
-        let failed = |error: String| Ended { status: Status::Failed, reasons: vec![error] };
         let session = self.session().await.map(|session| session.is_one_process());
         let lasts = session.map_err(|error| self.lost(error))?;
         if writes.is_empty() || (self.marked && lasts) {
             return Ok((writes.to_vec(), false));
         }
         let marker = self.shared.options.ledger.marker();
-        let marker = marker.map_err(|error| failed(format!("{error}; nothing was sent")))?;
+        let marker = marker.map_err(|error| Ended::failed(format!("{error}; nothing was sent")))?;
         Ok((std::iter::once(Write::Marker(marker)).chain(writes.iter().cloned()).collect(), true))
     }
 
@@ -38,6 +37,6 @@ impl<D: Door> HostRun<D> {
                 (Status::Failed, "the host did not say whether it is free to be changed".to_owned())
             }
         };
-        Err(Ended { status, reasons: vec![reason] })
+        Err(Ended::new(status, reason))
     }
 }

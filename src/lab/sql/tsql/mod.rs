@@ -12,11 +12,13 @@ mod query;
 mod security;
 mod tree;
 mod tree_admin;
+mod tree_query;
 
 pub use lexer::{Token, lex};
 pub use parser::parse;
 pub use tree::*;
 pub use tree_admin::*;
+pub use tree_query::*;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! The parser's core: a cursor over tokens, and the list of statements.
 
 use super::lexer::{Placed, Token, lex};
-use super::tree::{ObjectName, Statement, Step};
+use super::tree::{Statement, Step};
+use super::tree_query::ObjectName;
 use crate::lab::sql::reply::SqlError;
 use crate::lab::sql::value::Type;
 

@@ -22,6 +22,7 @@ mod hexadecimal;
 mod host;
 mod host_spec;
 pub mod iis;
+mod listening;
 mod marker;
 mod model;
 mod model_app;

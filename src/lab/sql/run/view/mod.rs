@@ -4,6 +4,7 @@ mod broker;
 mod database;
 mod group;
 mod key;
+mod permission;
 mod principal;
 mod server;
 mod user;

@@ -9,6 +9,7 @@ mod key;
 mod lexer;
 mod parser;
 mod query;
+mod reserved;
 mod security;
 mod tree;
 mod tree_admin;

@@ -168,6 +168,22 @@ def a_host_that_does_not_prove_itself_is_refused(farm):
     equal((server.actions, server.clear), ([], 0))
 
 
+def a_host_with_a_forged_proof_is_refused(farm):
+    own = certificate(farm, "own")
+    for said in [{}, dict(tickets(farm), user="", password="none")]:
+        for hosting in [{}, {"negotiate": True}, {"tls": own}]:
+            ca = {"ca": farm.path("own.ca")} if "tls" in hosting else {}
+            with host(farm, forge=True, **hosting) as server:
+                code, _, err = look(farm, server, **said, **ca)
+            assert code != 0 and "its proof that it is the host does not hold" in err, err
+            equal((server.actions, server.clear), ([], 0))
+
+
+def a_message_that_is_signed_and_not_encrypted_is_refused(farm):
+    refused(farm, hosting={"sign": True}, reached=True, parts=["signed but not encrypted"])
+    refused(farm, "", "none", hosting={"sign": True}, reached=True, parts=["signed but not encrypted"], **tickets(farm))
+
+
 def a_tampered_seal_is_refused(farm):
     refused(farm, hosting={"tamper": True}, reached=True, parts=["its seal does not hold"])
 
@@ -254,6 +270,8 @@ CASES = [
     an_expired_ticket_is_named,
     a_service_of_another_account_is_named,
     a_host_that_does_not_prove_itself_is_refused,
+    a_host_with_a_forged_proof_is_refused,
+    a_message_that_is_signed_and_not_encrypted_is_refused,
     a_tampered_seal_is_refused,
     an_answer_in_clear_is_refused,
     a_keytab_without_the_account_is_named,

@@ -109,6 +109,16 @@ impl Fetched {
     }
 }
 
+#[cfg(test)]
+impl Fetched {
+    /// One that has asked nobody for anything.
+    pub fn without_tickets() -> Fetched {
+        let own = sspi::AuthIdentityBuffers::from_utf8("deploy", "FARM.TEST", "x");
+        let context = Context::new(CredentialsBuffers::AuthIdentity(own), "FARM.TEST", "HTTP/web01".to_owned());
+        Fetched(Box::new(context.unwrap()))
+    }
+}
+
 impl Context {
     fn new(credentials: CredentialsBuffers, realm: &str, spn: String) -> Result<Context, String> {
         // The crate wants one address for the realm; whom to ask indeed is for the directory to say.

@@ -21,8 +21,8 @@ use crate::value::SecretValue;
 enum Foul {
     /// Answers the request for a login, whose number is counted from 1, with a status, `Location` included.
     Login(usize, u16),
-    /// Accepts, and says by SPNEGO that more is to come.
-    Unfinished,
+    /// Accepts, and says by SPNEGO nothing but a state: nothing vouches for what was offered and chosen.
+    Unvouched(u8),
     /// Challenges whatever comes.
     Again,
     /// Leaves a promise out of its challenge: a bit of `NegotiateFlags` (MS-NLMP 2.2.2.5).
@@ -84,8 +84,10 @@ impl Unfair {
                 let elsewhere = ("Location", "http://127.0.0.1:9/wsman".to_owned());
                 return Reply { headers: vec![elsewhere], ..Reply::empty(status) };
             }
-            // NegTokenResp with `accept-incomplete` (RFC 4178 4.2.2).
-            Foul::Unfinished if tokens == 2 => return negotiate(200, &[0xA1, 7, 0x30, 5, 0xA0, 3, 0x0A, 1, 1]),
+            // NegTokenResp with its state alone (RFC 4178 4.2.2).
+            Foul::Unvouched(state) if tokens == 2 => {
+                return negotiate(200, &[0xA1, 7, 0x30, 5, 0xA0, 3, 0x0A, 1, state]);
+            }
             Foul::Again => {
                 token = winrm::ClientLogin::new(&account(), None).negotiate().unwrap();
                 state.0 = Login::Fresh;
@@ -289,5 +291,6 @@ async fn a_login_goes_no_way_but_its_own() {
         }
     }
     check(None, Foul::Again, Auth::Ntlm, "check the name and the password", 2, &[]).await;
-    check(None, Foul::Unfinished, Auth::Negotiate, "", 2, &[]).await;
+    check(None, Foul::Unvouched(0), Auth::Negotiate, "leaves the login unfinished", 2, &[]).await;
+    check(None, Foul::Unvouched(1), Auth::Negotiate, "refused the login", 2, &[]).await;
 }

@@ -2,20 +2,16 @@
 
 import os
 import secrets
-import subprocess
 import sys
 
+import wire
+from attempts import Attempts, equal
 from kdc import REALM, SERVICE, at, free_port, host, realm
 
-WIRE = os.environ["WIRE"]
 # The same with the feature `kinit`.
 KINIT = os.environ["WIRE_KINIT"]
 USER = "deploy@" + REALM
 PASSWORD = secrets.token_urlsafe(12) + "-x"
-
-
-def equal(actual, expected):
-    assert actual == expected, "%r is not %r" % (actual, expected)
 
 
 def accounts(farm):
@@ -40,15 +36,14 @@ def accounts(farm):
     farm.call("ktutil", input=keys % (SERVICE, REALM, farm.path("other.keytab")))
 
 
-def look(farm, server, user=USER, password=PASSWORD, clock=None, wire=WIRE, **said):
+def look(farm, server, user=USER, password=PASSWORD, clock=None, program=wire.WIRE, ca=None, **said):
     """What `wire look` says, with what it was told besides."""
-    environment = dict(farm.environment, WIRE_PASSWORD=password, WIRE_KERBEROS="1", DONT_FAKE_MONOTONIC="1", RUST_BACKTRACE="0")
-    environment.update(("WIRE_" + name.upper(), value) for name, value in said.items())
-    command = at(clock) + [wire, "look", server.address, user] + (["kerberos", said["ca"]] if "ca" in said else [])
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90)
-    assert PASSWORD not in done.stdout + done.stderr, "the password is told"
-    assert not any(name in done.stderr for name in ("sspi", "picky", "Envelope")), done.stderr
-    return done.returncode, done.stdout, done.stderr
+    environment = dict(farm.environment, DONT_FAKE_MONOTONIC="1")
+    how = {"user": user, "password": password, "command": (*at(clock), program), "environment": environment, "kerberos": "1"}
+    code, out, err = wire.look(server.said, *(["kerberos", ca] if ca else []), **how, **said)
+    assert PASSWORD not in out + err, "the password is told"
+    assert not any(name in err for name in ("sspi", "picky", "Envelope")), err
+    return code, out, err
 
 
 def works(farm, *given, hosting=None, **said):
@@ -200,7 +195,7 @@ def a_keytab_without_the_account_is_named(farm):
 
 def tickets(farm, life="1h"):
     farm.call("kinit", "-l", life, USER, input=PASSWORD + "\n")
-    return {"wire": KINIT, "tickets": "1"}
+    return {"program": KINIT, "tickets": "1"}
 
 
 def tickets_of_kinit_open_a_host(farm):
@@ -283,21 +278,11 @@ CASES = [
 
 
 def main():
-    results = []
+    attempts = Attempts()
     with realm() as farm:
         accounts(farm)
-        for case in CASES:
-            name = case.__name__.replace("_", " ")
-            try:
-                case(farm)
-            except Exception as error:
-                print("FAILED  %s: %s: %s" % (name, type(error).__name__, error), flush=True)
-                results.append(False)
-            else:
-                print("ok      %s" % name, flush=True)
-                results.append(True)
-    print("%d passed, %d failed" % (results.count(True), results.count(False)))
-    return 0 if all(results) else 1
+        attempts.make(CASES, farm)
+    return attempts.end()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ use crate::transport::winrm::seal::{self, Sealed};
 use crate::transport::winrm::{self, Auth, Target, WinRm};
 use crate::value::SecretValue;
 
+/// What is done to a sealed answer on its way.
+type Change = fn(&mut Sealed);
+
 /// What a host does that it must not.
 #[derive(Clone, Copy)]
 enum Foul {
@@ -28,7 +31,7 @@ enum Foul {
     /// Leaves a promise out of its challenge: a bit of `NegotiateFlags` (MS-NLMP 2.2.2.5).
     Weak(usize),
     /// Changes what it has sealed.
-    Seal(fn(&mut Sealed)),
+    Seal(Change),
     /// Answers the second request with what it has answered the first one with.
     Replay,
     /// Answers in clear, with a status and a type.
@@ -208,7 +211,7 @@ const SEALING: [Auth; 2] = [Auth::Ntlm, Auth::Negotiate];
 #[tokio::test]
 async fn a_seal_that_does_not_hold_is_no_answer() {
     // Ciphertext, checksum, place in the order, length.
-    let changes: [(fn(&mut Sealed), &str); 5] = [
+    let changes: [(Change, &str); 5] = [
         (|it| it.data[40] ^= 1, "its seal does not hold"),
         (|it| it.header[4] ^= 1, "its seal does not hold"),
         (|it| it.header[12] ^= 1, "its seal does not hold"),

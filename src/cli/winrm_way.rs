@@ -19,19 +19,31 @@ use crate::value::SecretRef;
 /// What WinRM needs besides an account. A file that is not there is a mistake in the inventory.
 pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
     let winrm = &host.connection.winrm;
+    let mut over = door(right, host);
+    if winrm.auth == WinrmAuth::Kerberos {
+        over.auth = Auth::Kerberos(Arc::new(kerberos(right, host)?));
+    }
+    if let Some(tls) = &mut over.tls {
+        tls.certificate = certificate(right, host, winrm)?;
+    }
+    Ok(over)
+}
+
+/// The way to the door, without what logs in there.
+pub fn door(right: &Logins, host: &Host) -> WinrmReach {
+    let winrm = &host.connection.winrm;
     let auth = match winrm.auth {
         WinrmAuth::Ntlm => Auth::Ntlm,
         WinrmAuth::Negotiate => Auth::Negotiate,
         WinrmAuth::Basic => Auth::Basic,
         WinrmAuth::Certificate => Auth::Certificate,
-        WinrmAuth::Kerberos => Auth::Kerberos(Arc::new(kerberos(right, host)?)),
+        WinrmAuth::Kerberos => Auth::Kerberos(Arc::default()),
     };
-    let tls = if winrm.https { Some(tls(right, host)?) } else { None };
     let proxy = winrm.proxy.as_ref().map(|WebProxy { host, port, user, password }| {
         let login = user.clone().zip(password.as_ref().map(|(secret, _)| found(right, secret)));
         ProxyReach { host: host.clone(), port: *port, login }
     });
-    Ok(WinrmReach { auth, tls, proxy })
+    WinrmReach { auth, tls: winrm.https.then(|| tls(host)), proxy }
 }
 
 /// What Kerberos needs besides the account.
@@ -66,7 +78,7 @@ pub fn holder(host: &Host) -> String {
     certificate.map_or_else(String::new, |(path, _)| format!("the holder of {}", path.display()))
 }
 
-fn tls(right: &Logins, host: &Host) -> Result<WinrmTls, Failure> {
+fn tls(host: &Host) -> WinrmTls {
     let winrm = &host.connection.winrm;
     let trust = match (winrm.fingerprint, &winrm.ca) {
         (Some(hash), _) => Trust::Only(CertificateHash(hash)),
@@ -75,7 +87,7 @@ fn tls(right: &Logins, host: &Host) -> Result<WinrmTls, Failure> {
     };
     // Certificates are made out to names.
     let name = if host.address.parse::<IpAddr>().is_ok() { host.name.clone() } else { host.address.clone() };
-    Ok(WinrmTls { name, trust, certificate: certificate(right, host, winrm)? })
+    WinrmTls { name, trust, certificate: None }
 }
 
 /// What opens the certificate that logs in.

@@ -127,7 +127,7 @@ fn ssh(right: &Logins, host: &Host, user: &str, password: bool) -> Result<SshRea
         let at = right.sources.place(*span);
         let place = format!("{}:{}:{}", at.name, at.line, at.column);
         let message = format!("{place}: the key {} of {} cannot be read: {error}", path.display(), host.name);
-        return Err(Failure::input(message));
+        return Err(Failure::input(message).hint(winrm_way::MISSING_FILE));
     }
     let opened_by = |secret: &SecretRef| -> Password {
         let (stores, secret) = (Arc::clone(&right.stores), secret.clone());

@@ -16,6 +16,9 @@ use crate::transport::winrm::Auth;
 use crate::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
 use crate::value::SecretRef;
 
+/// What to do about a file that cannot be read.
+pub const MISSING_FILE: &str = "put it there, let yourself read it, or mend its path in the inventory";
+
 /// What WinRM needs besides an account. A file that is not there is a mistake in the inventory.
 pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
     let winrm = &host.connection.winrm;
@@ -115,7 +118,8 @@ fn read(right: &Logins, host: &Host, what: &str, path: &Path, span: Span) -> Res
     std::fs::read(path).map_err(|error| {
         let at = right.sources.place(span);
         let place = format!("{}:{}:{}", at.name, at.line, at.column);
-        Failure::input(format!("{place}: the {what} {} of {} cannot be read: {error}", path.display(), host.name))
+        let message = format!("{place}: the {what} {} of {} cannot be read: {error}", path.display(), host.name);
+        Failure::input(message).hint(MISSING_FILE)
     })
 }
 

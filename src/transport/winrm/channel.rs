@@ -323,10 +323,7 @@ impl Channel {
     }
 
     fn not_offered(&self, login: &Login, reply: &Response<Bytes>) -> TransportError {
-        let offered = offers(reply).join(", ");
-        let offered = if offered.is_empty() { "nothing".to_owned() } else { offered };
-        let scheme = login.scheme();
-        self.refused(format!("it offers no {scheme} (it offers: {offered}); {}", login.not_offered()))
+        self.refused(login.not_offered(&offers(reply)))
     }
 
     fn request(&self, content_type: &str, authorization: Option<&str>, body: Bytes) -> Request<Bytes> {

@@ -5,7 +5,7 @@ use super::literal::value;
 use super::tokens::split;
 use crate::diagnostic::{Diagnostic, SourceId, Span, shown};
 use crate::inventory::UNGROUPED;
-use crate::yaml::{Content, Key, Node, Scalar};
+use crate::yaml::Key;
 
 /// What the lines of a section say.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,9 +110,4 @@ fn section(line: &str) -> Option<Result<(&str, State), String>> {
         "vars" => Ok((name, State::Vars)),
         other => Err(format!("a section of a group is `children` or `vars`, not {}", shown(other))),
     })
-}
-
-/// A text as a node.
-pub(super) fn text_node(text: &str, span: Span) -> Node {
-    Node { span, content: Content::Scalar(Scalar { text: text.into(), plain: false, verbatim: None }) }
 }

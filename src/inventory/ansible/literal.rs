@@ -1,8 +1,7 @@
 //! Values in INI: a literal of Python where it is one, else text.
 
-use super::ini::text_node;
 use crate::diagnostic::Span;
-use crate::yaml::{Content, Entry, Key, Node, Scalar};
+use crate::yaml::{Content, Entry, Key, Node, Scalar, quoted};
 
 /// How deep lists and maps lie in one another.
 const MAX_DEPTH: usize = 32;
@@ -10,7 +9,7 @@ const MAX_DEPTH: usize = 32;
 /// The value that a text stands for.
 pub(super) fn value(text: &str, span: Span) -> Node {
     let mut reader = Literal { rest: text, span, depth: 0 };
-    reader.whole().unwrap_or_else(|| text_node(text, span))
+    reader.whole().unwrap_or_else(|| quoted(text, span))
 }
 
 struct Literal<'a> {
@@ -144,7 +143,7 @@ impl Literal<'_> {
             }
             self.blank();
         }
-        Some(text_node(&text, self.span))
+        Some(quoted(&text, self.span))
     }
 
     fn code(&mut self, n_digits: usize) -> Option<char> {

@@ -46,7 +46,7 @@ fn read(
         return Some(finish(sources, files, book, extra, diagnostics));
     }
     let source = sources.read(files.inventory).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
-    if ansible::dialect(files.inventory, sources.text(source)) != ansible::Dialect::Own {
+    if ansible::dialect(files.inventory, sources, source) != ansible::Dialect::Own {
         let mut reader = ansible::Reader::new(sources, diagnostics);
         reader.file(files.inventory, source);
         let book = reader.finish();

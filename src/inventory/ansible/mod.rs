@@ -20,7 +20,7 @@ pub(super) use vars::read as vars;
 use super::groups::{Book, Group};
 use super::{ALL, UNGROUPED};
 use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Content, Node};
 
 /// How a file of an inventory is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,27 +37,36 @@ pub(super) enum Dialect {
 const VAULT: &str = "$ANSIBLE_VAULT;";
 
 /// Tells by its content how a file is written.
-pub(super) fn dialect(path: &Path, text: &str) -> Dialect {
+pub(super) fn dialect(path: &Path, sources: &Sources, source: SourceId) -> Dialect {
+    let tree = yaml::parse_foreign(sources, source, &mut Vec::new()).0;
+    if is_ini(path, sources.text(source), tree.is_some()) {
+        return Dialect::Ini;
+    }
+    let Some(Node { content: Content::Map(groups), .. }) = &tree else { return Dialect::Own };
+    let has = |key: &str| groups.iter().any(|group| &*group.key.text == key);
+    // These are no names for groups; `sql` and `lab` may be, and what lies below tells.
+    if ["groups", "connection", "vars"].into_iter().any(has) {
+        return Dialect::Own;
+    }
+    let shaped = |node: &Node| ["hosts", "children", "vars"].iter().any(|key| node.get(key).is_some());
+    if has(ALL) || has("plugin") || groups.iter().any(|group| shaped(&group.value)) {
+        Dialect::Yaml
+    } else {
+        Dialect::Own
+    }
+}
+
+/// Whether a text has sections and lines of hosts. Ansible tries that too where a file is called YAML and is none.
+fn is_ini(path: &Path, text: &str, is_yaml: bool) -> bool {
     let named = path.extension().is_some_and(|it| it == "yml" || it == "yaml" || it == "json");
-    let mut lines = text.lines().map(str::trim_end).filter(|line| {
+    let lines = text.lines().map(str::trim_end).filter(|line| {
         let start = line.trim_start();
         !start.is_empty() && !start.starts_with(['#', ';']) && *line != "---"
     });
-    let Some(first) = lines.clone().next() else { return Dialect::Own };
+    let Some(first) = lines.clone().next() else { return false };
     let section = |line: &str| line.starts_with('[') && line.contains(']') && !line.contains('{');
     let key = first.starts_with('{') || first.ends_with(':') || first.contains(": ");
-    if !named && (section(first) || !key || lines.clone().any(section)) {
-        return Dialect::Ini;
-    }
-    // A key of farmhand's own at the top says so, whatever else is wrong with the file.
-    let own = ["groups", "connection", "sql", "lab"];
-    let top = |line: &&str| !line.starts_with([' ', '\t', '-', '}']);
-    let keys: Vec<&str> = lines.by_ref().filter(top).filter_map(|line| line.split_once(':')).map(|it| it.0).collect();
-    let keys: Vec<&str> = keys.into_iter().map(|key| key.trim_matches(['"', '\''])).collect();
-    let ansible = !first.starts_with('{') && !keys.iter().any(|key| own.contains(key) || *key == "vars");
-    let shaped = ["hosts:", "children:", "vars:"];
-    let inside = text.lines().map(str::trim).any(|line| shaped.iter().any(|shape| line.starts_with(shape)));
-    if ansible && (keys.contains(&ALL) || inside) { Dialect::Yaml } else { Dialect::Own }
+    if named { section(first) && !is_yaml } else { section(first) || !key || lines.clone().any(section) }
 }
 
 /// Reads inventories into one book.
@@ -88,7 +97,7 @@ impl Reader<'_> {
             self.book.note(start, "a program that prints an inventory is not run; keep what it prints in a file");
             return;
         }
-        match dialect(path, &text) {
+        match dialect(path, self.sources, source) {
             Dialect::Ini => self.ini(source, &text),
             Dialect::Yaml | Dialect::Own => {
                 if let Some(root) = self.yaml(source) {
@@ -137,7 +146,11 @@ mod tests {
 
     #[test]
     fn a_file_is_told_by_its_content() {
-        let check = |path: &str, text: &str, expected| assert_eq!(dialect(Path::new(path), text), expected, "{text}");
+        let check = |path: &str, text: &str, expected| {
+            let mut sources = Sources::new();
+            let source = sources.add(path, text);
+            assert_eq!(dialect(Path::new(path), &sources, source), expected, "{text}");
+        };
         check("inventory.yml", "groups:\n  web: {hosts: {web01: {}}}\n", Dialect::Own);
         check("lab.yml", "# made\nvars: {a: 1}\ngroups: {}\n", Dialect::Own);
         check("x.yml", "gruops:\n  web: {}\n", Dialect::Own);
@@ -148,6 +161,15 @@ mod tests {
         check("hosts.ini", "; c\n[web:vars]\na=b: c\n", Dialect::Ini);
         check("hosts", "web01:5986 a=1\n", Dialect::Ini);
         check("hosts", "all:\n  hosts:\n    web01:\n", Dialect::Yaml);
+        check("hosts.yml", "all:\n  children:\n    web:\nsql:\n  hosts:\n    sql01:\n", Dialect::Yaml);
+        check("hosts.yml", "sql:\n  hosts:\n    sql01:\nlab:\n  vars: {a: 1}\n", Dialect::Yaml);
+        check("hosts.yml", "{\"web\": {\"hosts\": {\"web01\": null}}}\n", Dialect::Yaml);
+        check("hosts.json", "{\"all\": {}}", Dialect::Yaml);
+        check("azure.yml", "plugin: azure_rm\n", Dialect::Yaml);
+        check("hosts.yml", "[web]\nweb01\n", Dialect::Ini);
+        check("x.yml", "gruops:\n  web:\n    hosts: {web01: {}}\n", Dialect::Own);
+        check("x.yml", "sql: {via: host}\ngroup: {}\n", Dialect::Own);
+        check("x.yml", "groups:\n  web: [\n", Dialect::Own);
         check("empty", "\n# nothing\n", Dialect::Own);
     }
 }

@@ -143,6 +143,33 @@ fn yaml(sources: &Sources, source: SourceId, book: &mut Book, diagnostics: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::{Inventory, InventoryFiles, load};
+    use crate::template::Variables;
+
+    /// An inventory of one file, and what is wrong with it.
+    fn read(text: &str) -> (Inventory, Vec<String>) {
+        let mut sources = Sources::in_memory([("hosts", text)]);
+        let files = InventoryFiles { inventory: Path::new("hosts"), playbook_folder: None };
+        let mut diagnostics = Vec::new();
+        let inventory = load(&mut sources, files, &Variables::default(), &mut diagnostics).unwrap();
+        (inventory, diagnostics.into_iter().map(|it| format!("{} {}", it.message, it.help.unwrap_or_default())).collect())
+    }
+
+    #[test]
+    fn a_port_in_quotes_is_a_port() {
+        let check = |line: &str, expected: Result<u16, &str>| {
+            let (inventory, wrong) = read(line);
+            match expected {
+                Ok(port) => assert_eq!((inventory.hosts["web01"].connection.port, wrong), (Some(port), vec![]), "{line}"),
+                Err(why) => assert!(wrong.concat().contains(why), "{line}: {wrong:?}"),
+            }
+        };
+        check("web01 ansible_port=5986\n", Ok(5986));
+        check("web01\n[all:vars]\nansible_port='5986'\n", Ok(5986));
+        check("all: {hosts: {web01: {ansible_port: \"{{ winrm_port }}\", winrm_port: '5985'}}}\n", Ok(5985));
+        check("all: {hosts: {web01: {ansible_port: '0'}}}\n", Err("`port` must be a number"));
+        check("all: {hosts: {web01: {ansible_port: ssh}}}\n", Err("`port` must be a number"));
+    }
 
     #[test]
     fn a_file_is_told_by_its_content() {

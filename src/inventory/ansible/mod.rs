@@ -14,12 +14,14 @@ mod yaml_groups;
 
 use std::path::Path;
 
+use indexmap::IndexSet;
+
 pub(super) use connection::{connection, withhold};
 pub(super) use vars::read as vars;
 
 use super::groups::{Book, Group};
 use super::{ALL, UNGROUPED};
-use crate::diagnostic::{Diagnostic, SourceId, Sources, Span};
+use crate::diagnostic::{Diagnostic, SourceId, Sources, Span, did_you_mean, shown};
 use crate::yaml::{self, Content, Node};
 
 /// How a file of an inventory is written.
@@ -74,6 +76,8 @@ pub(super) struct Reader<'a> {
     pub sources: &'a mut Sources,
     pub book: Book,
     pub diagnostics: &'a mut Vec<Diagnostic>,
+    /// Where groups are given variables in INI, which does not make them known.
+    of_variables: Vec<(String, Span)>,
 }
 
 impl Reader<'_> {
@@ -82,7 +86,7 @@ impl Reader<'_> {
         let mut book = Book { ansible: true, ..Book::default() };
         book.groups.insert(ALL.to_owned(), Group::default());
         book.groups.insert(UNGROUPED.to_owned(), Group { order: 1, ..Group::default() });
-        Reader { sources, book, diagnostics }
+        Reader { sources, book, diagnostics, of_variables: Vec::new() }
     }
 
     /// Reads one file.
@@ -118,10 +122,30 @@ impl Reader<'_> {
         let others = self.book.groups.iter().filter(|(name, _)| grouped(name));
         let others: std::collections::BTreeSet<String> =
             others.flat_map(|(_, group)| group.hosts.iter().cloned()).collect();
-        let alone = self.book.hosts.keys().filter(|host| !others.contains(*host)).cloned().collect();
-        self.book.group(UNGROUPED).hosts = alone;
+        let own = std::mem::take(&mut self.book.group(UNGROUPED).hosts);
+        let hosts = own.iter().chain(self.book.hosts.keys()).filter(|host| !others.contains(*host)).cloned();
+        let alone: IndexSet<String> = hosts.collect();
+        self.book.group(UNGROUPED).hosts = alone.into_iter().collect();
+        self.check_variables();
         self.book.check_children(self.diagnostics);
         self.book
+    }
+
+    /// Takes out groups that are given variables and written nowhere, and says so.
+    fn check_variables(&mut self) {
+        for (name, span) in std::mem::take(&mut self.of_variables) {
+            let unknown = |group: &Group| group.span.is_none() && name != ALL && name != UNGROUPED;
+            if !self.book.groups.get(&name).is_some_and(unknown) {
+                continue;
+            }
+            self.book.groups.remove(&name);
+            let meant = did_you_mean(&name, self.book.groups.keys().map(String::as_str));
+            let help = match meant {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("write [{name}] with its hosts, or leave its variables out"),
+            };
+            self.diagnostics.push(Diagnostic::new(span, format!("no group {} is written", shown(&name))).help(help));
+        }
     }
 }
 
@@ -153,6 +177,31 @@ mod tests {
         let mut diagnostics = Vec::new();
         let inventory = load(&mut sources, files, &Variables::default(), &mut diagnostics).unwrap();
         (inventory, diagnostics.into_iter().map(|it| format!("{} {}", it.message, it.help.unwrap_or_default())).collect())
+    }
+
+    #[test]
+    fn a_group_that_is_given_variables_is_written_somewhere() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(read(text).1, expected, "{text}");
+        check("[web:vars]\na=1\n[web]\nweb01\n", &[]);
+        check("[web:vars]\na=1\n[web:children]\nsql\n[sql]\n", &[]);
+        check("web01\n[all:vars]\na=1\n[ungrouped:vars]\na=1\n", &[]);
+        check("[web]\nweb01\n[wbe:vars]\na=1\n", &["no group `wbe` is written did you mean `web`?"]);
+        let help = "no group `x` is written write [x] with its hosts, or leave its variables out";
+        check("web01\n[x:vars]\na=1\n[x:vars]\nb=1\n", &[help]);
+    }
+
+    #[test]
+    fn groups_and_hosts_come_in_the_order_in_which_ansible_meets_them() {
+        let text = "[web:children]\nlate\nearly\n[all]\na\nb\n[ungrouped]\nb\n[early]\ne\n[late]\nl\n[own]\no\n";
+        let (inventory, wrong) = read(text);
+        assert_eq!(wrong, Vec::<String>::new());
+        assert_eq!(inventory.tree["web"].children, ["early", "late"]);
+        assert_eq!(inventory.tree[UNGROUPED].hosts, ["b", "a"]);
+        assert_eq!(inventory.hosts.keys().collect::<Vec<_>>(), ["a", "b", "o", "e", "l"]);
+        assert_eq!(inventory.groups["web"], ["e", "l"]);
+        let (inventory, _) = read("[late]\nx\n[web]\nw\n[top:children]\nweb\nlate\n[top]\nt\n[all:children]\nweb\nweb\n");
+        assert_eq!(inventory.groups["top"], ["t", "w", "x"]);
+        assert_eq!(inventory.tree["all"].children, [UNGROUPED, "web", "top"]);
     }
 
     #[test]

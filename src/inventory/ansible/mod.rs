@@ -176,7 +176,10 @@ mod tests {
         let files = InventoryFiles { inventory: Path::new("hosts"), playbook_folder: None };
         let mut diagnostics = Vec::new();
         let inventory = load(&mut sources, files, &Variables::default(), &mut diagnostics).unwrap();
-        (inventory, diagnostics.into_iter().map(|it| format!("{} {}", it.message, it.help.unwrap_or_default())).collect())
+        (
+            inventory,
+            diagnostics.into_iter().map(|it| format!("{} {}", it.message, it.help.unwrap_or_default())).collect(),
+        )
     }
 
     #[test]
@@ -199,7 +202,8 @@ mod tests {
         assert_eq!(inventory.tree[UNGROUPED].hosts, ["b", "a"]);
         assert_eq!(inventory.hosts.keys().collect::<Vec<_>>(), ["a", "b", "o", "e", "l"]);
         assert_eq!(inventory.groups["web"], ["e", "l"]);
-        let (inventory, _) = read("[late]\nx\n[web]\nw\n[top:children]\nweb\nlate\n[top]\nt\n[all:children]\nweb\nweb\n");
+        let (inventory, _) =
+            read("[late]\nx\n[web]\nw\n[top:children]\nweb\nlate\n[top]\nt\n[all:children]\nweb\nweb\n");
         assert_eq!(inventory.groups["top"], ["t", "w", "x"]);
         assert_eq!(inventory.tree["all"].children, [UNGROUPED, "web", "top"]);
     }
@@ -209,7 +213,9 @@ mod tests {
         let check = |line: &str, expected: Result<u16, &str>| {
             let (inventory, wrong) = read(line);
             match expected {
-                Ok(port) => assert_eq!((inventory.hosts["web01"].connection.port, wrong), (Some(port), vec![]), "{line}"),
+                Ok(port) => {
+                    assert_eq!((inventory.hosts["web01"].connection.port, wrong), (Some(port), vec![]), "{line}")
+                }
                 Err(why) => assert!(wrong.concat().contains(why), "{line}: {wrong:?}"),
             }
         };

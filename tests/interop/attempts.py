@@ -6,11 +6,11 @@ def equal(actual, expected):
 
 
 def raises(kinds, action):
-    """What an action says that must be refused."""
+    """The error of an action that must be refused."""
     try:
         action()
     except kinds as error:
-        return str(error)
+        return error
     raise AssertionError("nothing was refused")
 
 

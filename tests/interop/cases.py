@@ -94,7 +94,7 @@ def pywinrm_with_a_wrong_password_is_refused(address):
 def pywinrm_with_a_tampered_seal_is_refused(address):
     with flipped(winrm.encryption.Encryption, "_encrypt_message"):
         error = raises(Exception, lambda: pywinrm_session(address).run_cmd("hostname"))
-    assert "400" in error, error
+    assert "400" in str(error), error
 
 
 @contextlib.contextmanager
@@ -168,7 +168,7 @@ def pypsrp_with_a_wrong_password_is_refused(address):
 def pypsrp_with_a_tampered_seal_is_refused(address):
     with flipped(pypsrp.encryption.WinRMEncryption, "_wrap_message"):
         error = raises(WinRMTransportError, lambda: pypsrp_run(address, "ntlm"))
-    assert "400" in error, error
+    assert "400" in str(error), error
 
 
 # Ansible's winrm connection

@@ -2,6 +2,7 @@
 
 Its argument is JSON: `tamper` and `unseal` as for the other acceptor; `negotiate` takes SPNEGO alone; `silent` accepts
 without proving that it is the host, and `forge` with a proof that is not its own; `sign` signs replies and encrypts none;
+`replay` answers every login as it has answered the first;
 `kind` is how a refusal is told: with Kerberos' own error, or bare. `tls` is a file
 with a certificate and its key, to listen by TLS and take nothing that is not bound to it; `bound` is another such file,
 for a login that was bound to that one's connection.
@@ -27,12 +28,15 @@ CHANNEL_BOUND = 0x800
 class GssHandler(Handler):
     how = {}
     bindings = None
+    told = None
 
     def log_in(self, token):
         scheme = self.headers["Authorization"].split(" ")[0]
         wrapped = token[2:40].find(b"\x2b\x06\x01\x05\x05\x02") >= 0
         if wrapped != (scheme == "Negotiate"):
             self.server.problems.append("%s carries what is not its own" % scheme)
+        if self.how.get("replay") and GssHandler.told:
+            return self.answer(200, WWW_Authenticate=self.told)
         credentials = gssapi.Credentials(usage="accept")
         self.context = gssapi.SecurityContext(usage="accept", creds=credentials, channel_bindings=self.bindings)
         try:
@@ -46,6 +50,7 @@ class GssHandler(Handler):
                 self.server.problems.append("the login is not bound to the connection")
             if not self.context.actual_flags & gssapi.RequirementFlag.mutual_authentication:
                 self.server.problems.append("it does not ask who the host is")
+            GssHandler.told = told
             if self.how.get("forge"):
                 told = "%s %s" % (scheme, self.encoded(out[:-1] + bytes([out[-1] ^ 1])))
             return self.answer(200) if self.how.get("silent") else self.answer(200, WWW_Authenticate=told)

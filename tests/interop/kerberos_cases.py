@@ -6,7 +6,7 @@ import sys
 
 import wire
 from attempts import Attempts, equal
-from kdc import REALM, SERVICE, at, free_port, host, realm
+from kdc import REALM, SERVICE, at, free_port, host, playback, realm
 
 # The same with the feature `kinit`.
 KINIT = os.environ["WIRE_KINIT"]
@@ -174,6 +174,16 @@ def a_host_with_a_forged_proof_is_refused(farm):
             equal((server.actions, server.clear), ([], 0))
 
 
+def a_login_that_is_played_back_is_refused(farm):
+    with playback(farm) as (kdc, play), host(farm, replay=True) as server:
+        code, _, err = look(farm, server, kdc=kdc)
+        assert code == 0, err
+        play()
+        code, _, err = look(farm, server, kdc=kdc)
+    assert code != 0 and "the proof of another login" in err, err
+    equal((len(server.names), server.actions.count("Create"), server.clear), (1, 1, 0))
+
+
 def a_message_that_is_signed_and_not_encrypted_is_refused(farm):
     refused(farm, hosting={"sign": True}, reached=True, parts=["signed but not encrypted"])
     refused(farm, "", "none", hosting={"sign": True}, reached=True, parts=["signed but not encrypted"], **tickets(farm))
@@ -266,6 +276,7 @@ CASES = [
     a_service_of_another_account_is_named,
     a_host_that_does_not_prove_itself_is_refused,
     a_host_with_a_forged_proof_is_refused,
+    a_login_that_is_played_back_is_refused,
     a_message_that_is_signed_and_not_encrypted_is_refused,
     a_tampered_seal_is_refused,
     an_answer_in_clear_is_refused,

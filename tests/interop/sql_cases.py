@@ -4,10 +4,13 @@ import contextlib
 import os
 import secrets
 import subprocess
+import sys
 import tempfile
 
 import pymssql
 import pytds
+
+from attempts import Attempts, equal, raises
 
 WIRE = os.environ["WIRE"]
 USER = "operator"
@@ -28,18 +31,6 @@ def server():
     finally:
         process.stdin.close()
         process.wait(10)
-
-
-def equal(actual, expected):
-    assert actual == expected, "%r is not %r" % (actual, expected)
-
-
-def raises(kinds, action):
-    try:
-        action()
-    except kinds as error:
-        return error
-    raise AssertionError("nothing was refused")
 
 
 # FreeTDS
@@ -154,8 +145,13 @@ CASES = [
     python_tds_sends_parameters, python_tds_sees_errors, python_tds_rolls_back, pymssql_reads_databases, pymssql_sees_errors,
 ]
 
-if __name__ == "__main__":
+
+def main():
+    attempts = Attempts()
     with server() as (port, authority):
-        for case in CASES:
-            case(port, authority)
-            print("ok", case.__name__)
+        attempts.make(CASES, port, authority)
+    return attempts.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

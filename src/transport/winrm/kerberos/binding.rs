@@ -5,12 +5,10 @@
 //! the hash put where it belongs: inside the authenticator, which is opened and sealed again with the ticket's key.
 
 use md5::{Digest, Md5};
-use picky_krb::crypto::CipherSuite;
 
 use super::der;
+use super::sealed_part::{AUTHENTICATOR, cipher};
 
-/// The key usage of an authenticator in an AP-REQ (RFC 4120 7.5.1).
-const AUTHENTICATOR_USAGE: i32 = 11;
 /// What a checksum of GSS-API begins with: the length of the hash that follows (RFC 4121 4.1.1).
 const HASH_LENGTH: [u8; 4] = [16, 0, 0, 0];
 /// The length of such a checksum without delegation.
@@ -23,14 +21,13 @@ const CHECKSUM_BYTES: usize = 24;
 /// What is unexpected about the token.
 pub fn bound(mut token: Vec<u8>, key: &[u8], data: &[u8]) -> Result<Vec<u8>, String> {
     let unexpected = || "the token is not of the shape that can be bound to TLS".to_owned();
-    let sealed = authenticator(&token).ok_or_else(unexpected)?.to_vec();
-    let cipher = CipherSuite::Aes256CtsHmacSha196.cipher();
-    let mut plain = cipher.decrypt(key, AUTHENTICATOR_USAGE, &sealed).map_err(|_| unexpected())?;
+    let sealed = AUTHENTICATOR.find(&token).ok_or_else(unexpected)?.to_vec();
+    let mut plain = AUTHENTICATOR.open(&token, key).ok_or_else(unexpected)?;
     let checksum = checksum(&plain).ok_or_else(unexpected)?.to_vec();
     let at = position(&plain, &checksum).ok_or_else(unexpected)? + HASH_LENGTH.len();
     let hash = hash(data);
     plain[at..at + hash.len()].copy_from_slice(&hash);
-    let bound = cipher.encrypt(key, AUTHENTICATOR_USAGE, &plain).map_err(|_| unexpected())?;
+    let bound = cipher(key).encrypt(key, AUTHENTICATOR.usage, &plain).map_err(|_| unexpected())?;
     let at = position(&token, &sealed).filter(|_| bound.len() == sealed.len()).ok_or_else(unexpected)?;
     token[at..at + bound.len()].copy_from_slice(&bound);
     Ok(token)
@@ -44,15 +41,6 @@ fn hash(data: &[u8]) -> [u8; 16] {
     hasher.update(length.to_le_bytes());
     hasher.update(data);
     hasher.finalize().into()
-}
-
-/// The sealed authenticator of an AP-REQ in GSS-API's frame (RFC 4120 5.5.1).
-fn authenticator(token: &[u8]) -> Option<&[u8]> {
-    let frame = der::inside(token, 0x60)?;
-    let (_, message) = der::take(frame)?;
-    let fields = der::inside(der::inside(message.strip_prefix(&[1, 0])?, 0x6E)?, 0x30)?;
-    let encrypted = der::inside(der::field(fields, 4)?, 0x30)?;
-    der::inside(der::field(encrypted, 2)?, 0x04)
 }
 
 /// The checksum of GSS-API in an authenticator (RFC 4120 5.5.1), not yet bound.
@@ -74,11 +62,10 @@ mod tests {
     const KEY: [u8; 32] = [7; 32];
 
     fn token() -> Vec<u8> {
-        let cipher = CipherSuite::Aes256CtsHmacSha196.cipher();
         let value = [HASH_LENGTH.as_slice(), &[0; 16], &[0x3E, 0, 0, 0]].concat();
         let checksum = der::wrap(0x30, &[&der::wrap(0xA1, &[&der::wrap(0x04, &[&value])])]);
         let plain = der::wrap(0x62, &[&der::wrap(0x30, &[&der::wrap(0xA3, &[&checksum])])]);
-        let sealed = cipher.encrypt(&KEY, AUTHENTICATOR_USAGE, &plain).unwrap();
+        let sealed = cipher(&KEY).encrypt(&KEY, AUTHENTICATOR.usage, &plain).unwrap();
         let encrypted = der::wrap(0x30, &[&der::wrap(0xA2, &[&der::wrap(0x04, &[&sealed])])]);
         let request = der::wrap(0x6E, &[&der::wrap(0x30, &[&der::wrap(0xA4, &[&encrypted])])]);
         der::wrap(0x60, &[&der::wrap(0x06, &[&[42]]), &[1, 0], &request])
@@ -88,9 +75,7 @@ mod tests {
     fn the_hash_stands_where_it_was_zero_and_nothing_else_has_changed() {
         let made = bound(token(), &KEY, b"tls-server-end-point:x").unwrap();
         assert_eq!(made.len(), token().len());
-        let cipher = CipherSuite::Aes256CtsHmacSha196.cipher();
-        let open = |token: &[u8]| cipher.decrypt(&KEY, AUTHENTICATOR_USAGE, authenticator(token).unwrap()).unwrap();
-        let (before, after) = (open(&token()), open(&made));
+        let (before, after) = (AUTHENTICATOR.open(&token(), &KEY).unwrap(), AUTHENTICATOR.open(&made, &KEY).unwrap());
         let value = checksum(&after).unwrap();
         assert_eq!(value[4..20], hash(b"tls-server-end-point:x"));
         let at = position(&after, value).unwrap() + 4;

@@ -1,8 +1,8 @@
 //! Tickets fetched with a password or a keytab, and the sealing that follows from them (RFC 4120, RFC 4121, MS-KILE; by
 //! the crate `sspi`, whose questions to domain controllers are carried here).
 //!
-//! Tickets are fetched for each login and kept nowhere. So the key in a host's answer is never older than the login, and
-//! only the host that can open the ticket can have made it.
+//! Tickets are fetched for each login and kept nowhere. Only the host that can open the ticket can have made the answer,
+//! and that it was made for this login shows by the moment that it tells back.
 
 use std::time::SystemTime;
 
@@ -15,11 +15,15 @@ use sspi::{
 use super::binding;
 use super::kdc::{Directory, Kdc};
 use super::krb_error::{KrbError, PREAUTH_REQUIRED, Speaker, UNKNOWN_CLIENT};
+use super::moment::Moment;
 use crate::transport::winrm::context::{self, words};
 use crate::transport::winrm::seal::Sealed;
 
 /// A conversation with a host that has begun: its token is made.
-pub struct Fetched(Box<Context>);
+pub struct Fetched {
+    context: Box<Context>,
+    moment: Moment,
+}
 
 /// The state of the crate's that goes to and fro between threads.
 struct Context {
@@ -65,7 +69,9 @@ impl Fetched {
             ahead_seconds = conversation.ahead_seconds.or(ahead_seconds);
             let error = match made {
                 Ok(token) => {
-                    return (context.bind(token, binding).map(|token| (Fetched(context), token)), ahead_seconds);
+                    let made = context.bind(token, binding);
+                    let made = made.map(|(token, moment)| (Fetched { context, moment }, token));
+                    return (made, ahead_seconds);
                 }
                 Err(error) => error,
             };
@@ -84,20 +90,21 @@ impl Fetched {
     ///
     /// What does not hold.
     pub async fn finish(self, reply: Vec<u8>) -> Result<Fetched, String> {
-        let (mut context, made, _) = advance(self.0, reply, Directory::default()).await?;
+        let (mut context, made, _) = advance(self.context, reply.clone(), Directory::default()).await?;
         made.map_err(|error| words(&error))?;
+        self.moment.check(&reply)?;
         context.credentials = None;
-        Ok(Fetched(context))
+        Ok(Fetched { context, ..self })
     }
 
     /// Seals a message. Its memory is taken and holds ciphertext afterwards.
     pub fn seal(&mut self, message: Vec<u8>) -> Result<Sealed, String> {
-        context::seal(&mut self.0.kerberos, message)
+        context::seal(&mut self.context.kerberos, message)
     }
 
     /// Opens a sealed message and checks its signature.
     pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
-        context::unseal(&mut self.0.kerberos, sealed)
+        context::unseal(&mut self.context.kerberos, sealed)
     }
 }
 
@@ -107,7 +114,7 @@ impl Fetched {
     pub fn without_tickets() -> Fetched {
         let own = sspi::AuthIdentityBuffers::from_utf8("deploy", "FARM.TEST", "x");
         let context = Context::new(CredentialsBuffers::AuthIdentity(own), "FARM.TEST", "HTTP/web01".to_owned());
-        Fetched(Box::new(context.unwrap()))
+        Fetched { context: Box::new(context.unwrap()), moment: super::moment::tests::none() }
     }
 }
 
@@ -119,12 +126,16 @@ impl Context {
         Ok(Context { kerberos, credentials: Some(credentials), spn })
     }
 
-    /// The first token, bound to TLS where that carries it.
-    fn bind(&self, token: Vec<u8>, binding: Option<&[u8]>) -> Result<Vec<u8>, String> {
-        let Some(data) = binding else { return Ok(token) };
+    /// The first token, bound to TLS where that carries it, and when it was made.
+    fn bind(&self, token: Vec<u8>, binding: Option<&[u8]>) -> Result<(Vec<u8>, Moment), String> {
         // Before the host has answered, the only key is the ticket's.
         let keys = self.kerberos.query_context_session_key().map_err(|error| words(&error))?;
-        binding::bound(token, keys.session_key.as_ref(), data)
+        let key = keys.session_key.as_ref();
+        let moment = Moment::of(&token, key)?;
+        match binding {
+            Some(data) => Ok((binding::bound(token, key, data)?, moment)),
+            None => Ok((token, moment)),
+        }
     }
 
     /// The next token in answer to one, asking domain controllers by `ask`.

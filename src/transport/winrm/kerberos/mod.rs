@@ -20,6 +20,8 @@ mod keytab;
 mod krb5_conf;
 mod krb_error;
 mod login;
+mod moment;
+mod sealed_part;
 mod settings;
 mod token;
 

@@ -66,9 +66,16 @@ pub fn steps(sheet: &mut Sheet, reach: &WinrmReach, reached: Reached, error: Opt
             sheet.put(Line::passed(check, found));
         }
     }
-    if let Some(error) = error {
+    match error {
+        None => {}
+        // The host has not judged the account yet: what stands in the way says more than that it was refused.
+        Some(TransportError::Login { why, .. }) if matches!(at, Check::Ticket | Check::Challenge) => {
+            sheet.put(Line::failed_as_told(at, why));
+        }
         // A login whose first envelope is not let in is refused as a login.
-        sheet.put(failure(at, error));
+        Some(error) => {
+            sheet.put(failure(at, error));
+        }
     }
     logon
 }
@@ -87,14 +94,15 @@ pub async fn answers(sheet: &mut Sheet, place: &Place, reach: &WinrmReach) -> bo
     };
     let tls = reach.tls.as_ref().map(|tls| Tls { name: tls.name.clone(), trust: tls.trust.clone(), identity: None });
     let to = Endpoint { host: &host, port, tls: tls.as_ref(), proxy: proxy.as_ref() };
-    let opened = Connection::open(&to, ANSWER_PATIENCE).await;
-    if let Err(HttpError::Proxy { why, .. }) = &opened {
-        return sheet.put(Line::failed_as_told(Check::Proxy, why));
-    }
     if proxy.is_some() {
+        // Without TLS there is nobody but the proxy who could fail.
+        let by_proxy = Endpoint { host: &host, port, tls: None, proxy: proxy.as_ref() };
+        if let Err(error) = Connection::open(&by_proxy, ANSWER_PATIENCE).await {
+            return sheet.put(no_proxy(&error));
+        }
         sheet.put(Line::passed(Check::Proxy, format!("it lets through to {}", host_and_port(&host, port))));
     }
-    let connection = match (opened, &tls) {
+    let connection = match (Connection::open(&to, ANSWER_PATIENCE).await, &tls) {
         (Err(HttpError::Untrusted { why, .. }), _) => return sheet.put(Line::failed_as_told(Check::Tls, &why)),
         (Err(error), Some(_)) => {
             let heard = if proxy.is_some() { None } else { speaks::hear(&host, port).await };
@@ -113,6 +121,21 @@ pub async fn answers(sheet: &mut Sheet, place: &Place, reach: &WinrmReach) -> bo
     // Only what gave no answer is asked what it is; within TLS, or behind a proxy, there is nothing more to hear.
     let heard = if reply.is_err() && tls.is_none() && proxy.is_none() { speaks::hear(&host, port).await } else { None };
     sheet.put(offers(reply, heard.as_ref(), &reach.auth))
+}
+
+/// Why a proxy lets nothing through, and what to do.
+fn no_proxy(error: &HttpError) -> Line {
+    match error {
+        HttpError::Proxy { why, .. } => Line::failed_as_told(Check::Proxy, why),
+        other => {
+            let found = format!("the proxy takes connections and opens no way: {other}");
+            Line::failed(
+                Check::Proxy,
+                found,
+                "check that it is an HTTP proxy that listens there, and that it reaches the host",
+            )
+        }
+    }
 }
 
 /// Why there is no TLS, and what listens there instead.
@@ -301,6 +324,33 @@ mod tests {
         assert_eq!(kerberos(Reached::Accepted), [Passed, Passed, Failed, NotReached]);
         assert_eq!(outcomes(Auth::Basic, Reached::Begun, Some(refused())), [Failed, NotReached]);
         assert_eq!(outcomes(Auth::Basic, Reached::Opened, Some(refused())), [Passed, Failed]);
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_login_is_told_before_what_to_do() {
+        let line = |auth: Auth, reached: Reached| {
+            let why = "no domain controller answers; check the realm".to_owned();
+            let refused = TransportError::Login { host: "web01".to_owned(), user: "ops".to_owned(), why };
+            let reach = WinrmReach { auth, ..WinrmReach::default() };
+            let mut sheet = Sheet::new(login(&reach).iter().map(|(check, ..)| *check));
+            steps(&mut sheet, &reach, reached, Some(&refused));
+            let failed = sheet.finish().into_iter().find(|line| line.outcome == Failed).unwrap();
+            (failed.found, failed.advice.unwrap())
+        };
+        let told = ("no domain controller answers".to_owned(), "check the realm".to_owned());
+        assert_eq!(line(Auth::Kerberos(Arc::default()), Reached::Connected), told);
+        assert_eq!(line(Auth::Ntlm, Reached::Connected), told);
+        assert_eq!(line(Auth::Ntlm, Reached::Challenged).0, "the login of `ops` was refused");
+    }
+
+    #[test]
+    fn a_proxy_that_is_silent_is_the_one_that_failed() {
+        let silent = HttpError::TimedOut { address: "web01:5985".to_owned(), after: ANSWER_PATIENCE, sent: false };
+        let line = no_proxy(&silent);
+        assert_eq!((line.check, line.outcome, line.advice.is_some()), (Check::Proxy, Failed, true), "{line:?}");
+        let said =
+            HttpError::Proxy { proxy: "proxy:3128".to_owned(), why: "it forbids it; ask who runs it".to_owned() };
+        assert_eq!(no_proxy(&said).found, "it forbids it");
     }
 
     #[test]

@@ -5,35 +5,13 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::ended::{INTERRUPTED, not_disturbed};
 use super::gate::{Gate, Pass};
 use super::host::HostRun;
-use super::stage::Logons;
-use super::{Door, Event, HostOutcome, Listener, Macs, PlayWork, Resolve, Status, Stop, Survey, Work, recycles};
-use crate::journal::Ledger;
-use crate::plan::Agreed;
-use crate::release::Release;
+use super::logons::Logons;
+use super::shared::{Apply, Shared};
+use super::{Door, Event, HostOutcome, Macs, PlayWork, Status, Survey, Work, play, recycles};
 use crate::resource::Disturbance;
-
-/// How a run is made.
-#[derive(Clone)]
-pub struct Apply {
-    /// How many hosts are worked on at a time.
-    pub forks: usize,
-    /// How long a state that Windows is still bringing about may take.
-    pub settle: std::time::Duration,
-    /// Who is told.
-    pub listener: Listener,
-    /// What is about to be sent and what came of it is kept here first.
-    pub ledger: Arc<dyn Ledger>,
-    /// The releases that hosts may lack.
-    pub releases: Vec<Arc<Release>>,
-    /// Finds the secrets in them.
-    pub resolve: Resolve,
-    /// Asks the run to end early.
-    pub stop: Stop,
-    /// The plan that is carried out as it is or not at all; without one, hosts are planned anew where they moved.
-    pub agreed: Option<Arc<Agreed>>,
-}
 
 /// Whether the plan that was shown is to be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +20,6 @@ pub enum Approval {
     Granted,
     /// Change nothing.
     Refused,
-}
-
-/// What a run shares between its hosts.
-pub(super) struct Shared<D> {
-    pub door: Arc<D>,
-    pub macs: Macs,
-    pub options: Apply,
-    pub logons: Logons,
-    /// The names of the plays, in order.
-    pub plays: Vec<String>,
 }
 
 /// Looks at all hosts, has `approve` decide on what differs, and makes it so.
@@ -155,7 +123,7 @@ async fn carry_out<D: Door>(
         let (gate, slots) = (Arc::clone(&gate), Arc::clone(&slots));
         tasks.spawn(async move {
             let _slot = slots.acquire().await;
-            run.play(number, &gate, pass).await;
+            play::carry_out(&mut run, number, &gate, pass).await;
             (order, run)
         });
     };
@@ -184,12 +152,4 @@ async fn carry_out<D: Door>(
     finished.extend(tasks.join_all().await);
     finished.sort_by_key(|(order, _)| *order);
     finished.into_iter().map(|(_, run)| run).collect()
-}
-
-/// Why a host was left alone when the run was to end.
-pub(super) const INTERRUPTED: &str = "interrupted before anything was changed here";
-
-/// Why a host was not disturbed.
-pub(super) fn not_disturbed(failed: &str) -> String {
-    format!("not disturbed: {failed} failed, and what is running here shall not fail with it")
 }

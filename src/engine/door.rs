@@ -5,6 +5,8 @@ use std::future::Future;
 use thiserror::Error;
 
 use crate::hostcall::{Answer, Outcome, Read, Write};
+use crate::session::SessionError;
+use crate::sql::SqlError;
 use crate::transport::{FilePiece, Traffic};
 
 /// Opens sessions on hosts.
@@ -66,4 +68,22 @@ pub enum DoorError {
     /// A change was sent and no answer came: whether it was carried out is not known.
     #[error("{0}")]
     Unknown(String),
+}
+
+impl From<SessionError> for DoorError {
+    fn from(error: SessionError) -> DoorError {
+        match error {
+            SessionError::Unknown { .. } => DoorError::Unknown(error.to_string()),
+            other => DoorError::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl From<SqlError> for DoorError {
+    fn from(error: SqlError) -> DoorError {
+        match error {
+            SqlError::Unknown { .. } => DoorError::Unknown(error.to_string()),
+            other => DoorError::Unreachable(other.to_string()),
+        }
+    }
 }

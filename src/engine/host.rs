@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::apply::{INTERRUPTED, Shared, not_disturbed};
-use super::gate::{Gate, Pass};
+use super::ended::{Ended, INTERRUPTED};
 use super::observe::{Looked, look};
 use super::recycles::Marks;
-use super::stage::{self, Ended};
+use super::shared::Shared;
 use super::survey::Survey;
 use super::work::HostWork;
-use super::{Door, DoorError, Event, HostOutcome, Observe, Status};
+use super::{Door, DoorError, Event, HostOutcome, Observe, Status, describe};
 use crate::plan::{HostPlan, Trouble};
 use crate::resource::Disturbance;
 use crate::transport::Traffic;
@@ -33,7 +32,7 @@ pub struct HostRun<D: Door> {
     /// Whether the session has told the host who changes it.
     pub(super) marked: bool,
     /// Whether something was changed since the host was looked at for all plays.
-    changed: bool,
+    pub(super) changed: bool,
     /// Whether something that changes the host was sent.
     pub(super) sent: bool,
 }
@@ -163,69 +162,10 @@ impl<D: Door> HostRun<D> {
         (self.outcome.status.is_good() && (self.changed || !plan.is_empty())).then(|| plan.disturbs())
     }
 
-    fn plan(&self, number: usize) -> Option<&HostPlan> {
+    /// What a play is planned to do to this host.
+    pub(super) fn plan(&self, number: usize) -> Option<&HostPlan> {
         let plans = &self.looked.as_ref().ok()?.plans;
         plans.iter().find(|(of, _)| *of == number).map(|(_, plan)| plan)
-    }
-
-    /// Carries out this host's part of a play.
-    pub(super) async fn play(&mut self, number: usize, gate: &Arc<Gate>, mut pass: Option<Pass>) {
-        let Some(work) = self.plays.iter().find(|(of, _)| *of == number).cloned() else { return };
-        let ended = self.stages(&work, gate, &mut pass).await;
-        let status = match ended {
-            Ok(()) if self.outcome.changed.is_empty() => Status::Ok,
-            Ok(()) => Status::Changed,
-            Err(Ended { status, reasons }) => {
-                self.outcome.reasons.extend(reasons);
-                status
-            }
-        };
-        self.outcome.status = status;
-        if let Some(pass) = pass {
-            pass.leave(status.is_good()).await;
-        }
-        self.tell(Event::Ended(status));
-    }
-
-    async fn stages(
-        &mut self,
-        work: &(usize, HostWork),
-        gate: &Arc<Gate>,
-        pass: &mut Option<Pass>,
-    ) -> Result<(), Ended> {
-        let mut looked = if self.changed {
-            // An earlier play changed this host: what was planned at first may not hold any more.
-            self.look_again(std::slice::from_ref(work)).await.map_err(|error| self.lost(error))?
-        } else {
-            let plan = self.plan(work.0).cloned();
-            let answers = self.looked.as_ref().map(|looked| looked.answers.clone()).unwrap_or_default();
-            Looked { answers, plans: plan.into_iter().map(|plan| (work.0, plan)).collect(), ..Looked::default() }
-        };
-        let mut number = 0;
-        while let Some(stage) = looked.plans.first().and_then(|(_, plan)| plan.stages.first()).cloned() {
-            if self.shared.options.stop.is_asked() {
-                return Err(self.interrupted());
-            }
-            self.is_agreed(work.0, number, &looked)?;
-            number += 1;
-            let stages = looked.plans.first().map_or(0, |(_, plan)| plan.stages.len());
-            if stage.disturbs() != Disturbance::None && pass.is_none() {
-                self.tell(Event::Waiting);
-                let stop = self.shared.options.stop.clone();
-                let entered = stop.unless(gate.enter(&self.host)).await.ok_or_else(|| self.interrupted())?;
-                let left_alone =
-                    |failed: String| Ended { status: Status::NotStarted, reasons: vec![not_disturbed(&failed)] };
-                *pass = Some(entered.map_err(left_alone)?);
-            }
-            self.tell(Event::Stage(number, number + stages - 1));
-            self.changed = true;
-            looked = stage::carry_out(self, work, stage, &looked.answers).await?;
-            if !looked.troubles.is_empty() {
-                let reasons = looked.troubles.iter().map(|(_, trouble)| describe(trouble)).collect();
-                return Err(Ended { status: Status::Failed, reasons });
-            }
-        }
-        Ok(())
     }
 
     /// Leaves the host as it is, and says why.
@@ -257,15 +197,15 @@ impl<D: Door> HostRun<D> {
             return self.interrupted();
         }
         let (DoorError::Unreachable(reason) | DoorError::Unknown(reason)) = error;
-        Ended { status: Status::Unreachable, reasons: vec![reason] }
+        Ended::new(Status::Unreachable, reason)
     }
 
     /// How this host's part of a play ends when the run is to end.
     pub(super) fn interrupted(&self) -> Ended {
         if self.sent {
-            Ended { status: Status::Interrupted, reasons: vec!["interrupted; the rest was not begun".to_owned()] }
+            Ended::new(Status::Interrupted, "interrupted; the rest was not begun")
         } else {
-            Ended { status: Status::NotStarted, reasons: vec![INTERRUPTED.to_owned()] }
+            Ended::new(Status::NotStarted, INTERRUPTED)
         }
     }
 
@@ -273,14 +213,5 @@ impl<D: Door> HostRun<D> {
     pub(super) async fn end(mut self) -> HostOutcome {
         self.hang_up().await;
         self.outcome
-    }
-}
-
-/// A trouble as a sentence.
-pub fn describe(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Refused { address, refusal, .. } => super::words::refused(&format!("reading {address}"), refusal),
-        Trouble::Frozen { address, refusal, .. } => super::words::refused(&format!("changing {address}"), refusal),
-        Trouble::Conflict { address, problem, .. } => format!("{address}: {}", problem.message),
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ended::Ended;
 use super::host::HostRun;
-use super::stage::Ended;
-use super::{Change, Door, DoorError, Status};
+use super::{Change, Door, DoorError};
 use crate::hostcall::{Answer, Outcome, Read, Write};
 use crate::journal::{self, Came, Intent, JournalError, Proof, Record, Told};
 use crate::plan::{PlannedStep, Stage};
@@ -82,5 +82,5 @@ async fn keep<D: Door>(run: &mut HostRun<D>, record: Record) -> Result<u64, Jour
 }
 
 fn unkept(error: &JournalError, so: &str) -> Ended {
-    Ended { status: Status::Failed, reasons: vec![format!("{error}; {so}")] }
+    Ended::failed(format!("{error}; {so}"))
 }

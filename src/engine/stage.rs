@@ -1,13 +1,12 @@
 //! One stage on one host: change, look again, and prove.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
-
-use super::evidence::evidence;
-use super::host::{HostRun, describe};
+use super::ended::Ended;
+use super::host::HostRun;
 use super::observe::{Looked, conclude, look_further};
+use super::prove::{SERVICING, pause, prove, settle, symptoms};
 use super::send::{Evidence, Sent, proof, send};
 use super::take_back::take_back;
 use super::upload::upload;
@@ -17,27 +16,7 @@ use super::{Door, DoorError, Event, Status};
 use crate::hostcall::answer::Installed;
 use crate::hostcall::{Answer, Outcome, Read, RefusalCode, Text, Write};
 use crate::plan::{Stage, check};
-use crate::resource::Found;
 use crate::value::SecretRef;
-
-/// Logon tests of a run: each changed account is tried once, on one host, for all.
-#[derive(Default)]
-pub(super) struct Logons(Mutex<BTreeMap<(String, SecretRef), Result<(), String>>>);
-
-/// How long a host may take to come back after a restart, and to finish an installation that cut the session off.
-const SERVICING: Duration = Duration::from_mins(30);
-
-/// Why a host's part of a play ended.
-pub(super) struct Ended {
-    pub status: Status,
-    pub reasons: Vec<String>,
-}
-
-impl Ended {
-    fn failed(reason: impl Into<String>) -> Ended {
-        Ended { status: Status::Failed, reasons: vec![reason.into()] }
-    }
-}
 
 /// Carries out a stage and proves it. Gives what was found afterwards, planned anew: the stages that are left.
 pub(super) async fn carry_out<D: Door>(
@@ -55,8 +34,8 @@ pub(super) async fn carry_out<D: Door>(
     let (looked, note) = match attempt(run, work, &stage).await? {
         Attempt::Looked(looked, intent) => return prove(run, work, stage, looked, intent).await,
         Attempt::Moved(at) if run.shared.options.agreed.is_some() => {
-            let reasons = vec![format!("moved: {at} changed on the host after it was looked at")];
-            return Err(Ended { status: Status::Moved, reasons });
+            let words = format!("moved: {at} changed on the host after it was looked at");
+            return Err(Ended::new(Status::Moved, words));
         }
         Attempt::Moved(at) => {
             let looked = run.look_again(std::slice::from_ref(work)).await.map_err(|error| run.lost(error))?;
@@ -102,7 +81,7 @@ async fn attempt<D: Door>(run: &mut HostRun<D>, work: &(usize, HostWork), stage:
     let (outcomes, answers) = match came {
         Ok(answered) => answered,
         Err(DoorError::Unreachable(reason)) => {
-            return Err(Ended { status: Status::Unreachable, reasons: vec![reason] });
+            return Err(Ended::new(Status::Unreachable, reason));
         }
         Err(DoorError::Unknown(reason)) => {
             let looked = settle(run, work, stage, &reason, intent).await?;
@@ -177,25 +156,6 @@ fn carried_out(done: &[Write]) -> Option<String> {
     (!statements.is_empty()).then(|| format!("carried out before that: {}", statements.join("; ")))
 }
 
-fn symptoms<D: Door>(
-    run: &HostRun<D>,
-    work: &(usize, HostWork),
-    stage: &Stage,
-    answers: &[(Read, Answer)],
-) -> Vec<String> {
-    let found = Found::new(answers, &run.shared.macs.secrets);
-    let steps = stage.steps.iter().filter_map(|step| work.1.steps.get(step.index));
-    // The same event logged for every attempt to start is one symptom.
-    let symptoms: BTreeSet<String> = steps.flat_map(|step| step.resource.symptoms(&found)).collect();
-    symptoms.into_iter().collect()
-}
-
-/// Whether what keeps a stage from being proved is not healed by waiting.
-fn is_lasting<D: Door>(run: &HostRun<D>, work: &(usize, HostWork), stage: &Stage, answers: &[(Read, Answer)]) -> bool {
-    let found = Found::new(answers, &run.shared.macs.secrets);
-    stage.steps.iter().filter_map(|step| work.1.steps.get(step.index)).any(|step| step.resource.is_lasting(&found))
-}
-
 /// Tries an account's new password, unless another host of this run did.
 async fn test_logon<D: Door>(
     run: &mut HostRun<D>,
@@ -205,67 +165,22 @@ async fn test_logon<D: Door>(
     secret: &SecretRef,
     write: &Write,
 ) -> Result<(), Ended> {
-    let shared = std::sync::Arc::clone(&run.shared);
-    let mut tried = shared.logons.0.lock().await;
-    let key = (account.to_owned(), secret.clone());
-    if let Some(known) = tried.get(&key) {
-        return known.clone().map_err(Ended::failed);
-    }
-    let result = match send(run, number, stage, &[], std::slice::from_ref(write), &[]).await?.came {
-        Ok((outcomes, _)) => match outcomes.first() {
-            Some(Outcome::Done(_)) => Ok(()),
-            Some(Outcome::Failed(refusal)) => Err(refused(
-                &format!("the logon of {account} with secret `{}` was refused on {}", secret.name, run.host),
-                refusal,
-            )),
-            _ => Err(format!("the logon of {account} was not tried on {}", run.host)),
-        },
-        Err(error) => Err(format!("whether {account} can log on is not known: {error}")),
+    let shared = Arc::clone(&run.shared);
+    let test = async {
+        let came = send(run, number, stage, &[], std::slice::from_ref(write), &[]).await?.came;
+        Ok(match came {
+            Ok((outcomes, _)) => match outcomes.first() {
+                Some(Outcome::Done(_)) => Ok(()),
+                Some(Outcome::Failed(refusal)) => Err(refused(
+                    &format!("the logon of {account} with secret `{}` was refused on {}", secret.name, run.host),
+                    refusal,
+                )),
+                _ => Err(format!("the logon of {account} was not tried on {}", run.host)),
+            },
+            Err(error) => Err(format!("whether {account} can log on is not known: {error}")),
+        })
     };
-    tried.insert(key, result.clone());
-    result.map_err(Ended::failed)
-}
-
-/// A change was sent and not answered: never sent again, settled by looking.
-async fn settle<D: Door>(
-    run: &mut HostRun<D>,
-    work: &(usize, HostWork),
-    stage: &Stage,
-    reason: &str,
-    intent: u64,
-) -> Result<Looked, Ended> {
-    let taken_back = take_back(run, work, stage, &stage.writes).await;
-    run.outcome.notes.extend(taken_back);
-    let servicing = stage.writes.iter().any(|write| matches!(write, Write::InstallFeatures { .. }));
-    let deadline = Instant::now() + if servicing { SERVICING } else { run.shared.options.settle };
-    let looked = loop {
-        match run.look_again(std::slice::from_ref(work)).await {
-            Ok(looked) if looked.troubles.is_empty() || Instant::now() > deadline => break looked,
-            _ if run.shared.options.stop.is_asked() => {
-                let words = format!("unknown: {reason}; interrupted before the host could be looked at again");
-                return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
-            }
-            Err(error) if Instant::now() > deadline => {
-                let words = format!("unknown: {reason}; the host could not be looked at again: {error}");
-                return Err(Ended { status: Status::Unreachable, reasons: vec![words] });
-            }
-            Ok(_) | Err(_) => pause(run, Duration::from_secs(1)).await,
-        }
-    };
-    let left = unproved(stage, &looked);
-    let kept = evidence(run, work, stage, &looked).await;
-    proof(run, intent, &left, kept).await?;
-    if left.is_empty() {
-        run.outcome.notes.push(format!(
-            "unknown, settled: {reason}; the host was looked at again, and the change had been carried out"
-        ));
-        return Ok(looked);
-    }
-    let words = format!(
-        "unknown, settled: {reason}; the host was looked at again, and these are not as planned: {}; run again",
-        left.join(", ")
-    );
-    Err(Ended::failed(words))
+    shared.logons.once(account, secret, test).await
 }
 
 /// Restarts the host where that is allowed, and waits until it answers again.
@@ -298,7 +213,7 @@ async fn reboot<D: Door>(
             }
             Err(_) if run.shared.options.stop.is_asked() => {
                 let words = "interrupted while the host restarts; it was not looked at again".to_owned();
-                return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
+                return Err(Ended::new(Status::Interrupted, words));
             }
             Err(error) if Instant::now() > deadline => {
                 return Err(Ended::failed(format!(
@@ -308,65 +223,4 @@ async fn reboot<D: Door>(
             Err(_) => pause(run, Duration::from_secs(2)).await,
         }
     }
-}
-
-/// Proves a stage: its resources differ in nothing. What Windows is still bringing about is given time.
-async fn prove<D: Door>(
-    run: &mut HostRun<D>,
-    work: &(usize, HostWork),
-    stage: Stage,
-    mut looked: Looked,
-    intent: u64,
-) -> Result<Looked, Ended> {
-    run.tell(Event::Proving);
-    let deadline = Instant::now() + run.shared.options.settle;
-    loop {
-        let left = unproved(&stage, &looked);
-        if left.is_empty() {
-            let kept = evidence(run, work, &stage, &looked).await;
-            proof(run, intent, &left, kept).await?;
-            run.outcome.changed.extend(stage.steps);
-            return Ok(looked);
-        }
-        let settling = left
-            .iter()
-            .all(|property| property.rsplit('.').next().is_some_and(|it| ["state", "answer", "recycle"].contains(&it)));
-        if settling && run.shared.options.stop.is_asked() {
-            proof(run, intent, &left, Evidence::new()).await?;
-            let words = format!("carried out, and interrupted before it was proved: {}", left.join(", "));
-            return Err(Ended { status: Status::Interrupted, reasons: vec![words] });
-        }
-        if !settling || Instant::now() > deadline || is_lasting(run, work, &stage, &looked.answers) {
-            proof(run, intent, &left, Evidence::new()).await?;
-            let mut reasons = vec![format!("carried out, and yet not as desired: {}", left.join(", "))];
-            reasons.extend(symptoms(run, work, &stage, &looked.answers));
-            return Err(Ended { status: Status::Failed, reasons });
-        }
-        pause(run, Duration::from_millis(500)).await;
-        if !run.shared.options.stop.is_asked() {
-            looked = run.look_again(std::slice::from_ref(work)).await.map_err(|error| run.lost(error))?;
-        }
-    }
-}
-
-/// Waits, unless the run is to end.
-async fn pause<D: Door>(run: &mut HostRun<D>, time: Duration) {
-    let _ = run.shared.options.stop.unless(tokio::time::sleep(time)).await;
-}
-
-/// The properties of a stage's resources that still differ, or the resources that could not be read.
-fn unproved(stage: &Stage, looked: &Looked) -> Vec<String> {
-    let ours = |index: usize| stage.steps.iter().any(|step| step.index == index);
-    let steps = looked.plans.iter().flat_map(|(_, plan)| plan.steps()).filter(|step| ours(step.index));
-    let mut left: Vec<String> = steps
-        .flat_map(|step| step.changes.0.iter().map(|change| format!("{}.{}", step.address, change.property)))
-        .collect();
-    // What can be told no longer is not proved, as of a database that has become a secondary replica meanwhile.
-    let silent = looked.not_compared.iter().filter(|it| stage.steps.iter().any(|step| step.address == it.address));
-    left.extend(silent.map(|it| format!("{} (not known any more: {})", it.address, it.property)));
-    left.extend(looked.troubles.iter().filter_map(|(_, trouble)| match trouble {
-        crate::plan::Trouble::Refused { index, .. } if ours(*index) => Some(describe(trouble)),
-        _ => None,
-    }));
-    left
 }

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::sessions::{Inner, SqlWay, Ways, tds_target};
+use super::dialler::{Dialler, tds_target};
+use super::ways::{SqlWay, Ways};
 use super::{Change, DoorError, Observe};
 use crate::hostcall::{Answer, Outcome, Read, Refusal, RefusalCode, Write};
 use crate::session::{Input, ReadSession, WriteSession};
@@ -15,7 +16,7 @@ use crate::transport::{FilePiece, Traffic};
 
 /// A session that can only look.
 pub struct Reading {
-    sessions: Arc<Inner>,
+    dialler: Arc<Dialler>,
     host: String,
     ways: Ways,
     machine: Option<ReadSession>,
@@ -24,7 +25,7 @@ pub struct Reading {
 
 /// A session that can look and change, with the means to fill in secrets.
 pub struct Writing {
-    sessions: Arc<Inner>,
+    dialler: Arc<Dialler>,
     host: String,
     ways: Ways,
     machine: Option<WriteSession>,
@@ -35,8 +36,8 @@ pub struct Writing {
 macro_rules! conversations {
     ($session:ident, $machine:ident, $open:ident, $tds:ident) => {
         impl $session {
-            pub(super) fn new(sessions: Arc<Inner>, host: &str, ways: Ways) -> $session {
-                $session { sessions, host: host.to_owned(), ways, machine: None, tds: None }
+            pub(super) fn new(dialler: Arc<Dialler>, host: &str, ways: Ways) -> $session {
+                $session { dialler, host: host.to_owned(), ways, machine: None, tds: None }
             }
 
             /// Opens what is sure to be needed.
@@ -50,7 +51,7 @@ macro_rules! conversations {
             /// The agent; none where the machine has no door for one.
             async fn machine(&mut self) -> Result<Option<&mut $machine>, DoorError> {
                 if let (None, Some(reach)) = (&self.machine, &self.ways.machine) {
-                    self.machine = Some(self.sessions.$open(&self.host, reach).await?);
+                    self.machine = Some(self.dialler.$open(&self.host, reach).await?);
                 }
                 Ok(self.machine.as_mut())
             }
@@ -182,7 +183,7 @@ impl Writing {
         writes: &[Write],
         then: &[Read],
     ) -> Result<(Vec<Outcome>, Vec<Answer>), DoorError> {
-        let resolve = Arc::clone(self.sessions.resolve());
+        let resolve = Arc::clone(self.dialler.resolve());
         if let Some(machine) = self.machine().await? {
             return machine.change(writes, then, &*resolve).await.map_err(DoorError::from);
         }
@@ -200,7 +201,7 @@ impl Writing {
     }
 
     async fn tell_tds(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, DoorError> {
-        let resolve = Arc::clone(self.sessions.resolve());
+        let resolve = Arc::clone(self.dialler.resolve());
         match self.tds().await? {
             Some(tds) => Ok(tds.change(writes, &[], &*resolve).await?.0),
             None => Ok(vec![Outcome::Skipped {}; writes.len()]),

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use super::ended::Ended;
 use super::host::HostRun;
 use super::send::{Sent, send};
-use super::stage::Ended;
 use super::words::refused;
 use super::{Change, Door, DoorError, Event, Status};
 use crate::hostcall::answer::{Lacking, TreePut};
@@ -42,11 +42,11 @@ pub(super) async fn upload<D: Door>(
     let name = path.rsplit('\\').next().unwrap_or_default();
     let releases = &run.shared.options.releases;
     let Some(release) = releases.iter().find(|release| release.digest().as_str() == name).cloned() else {
-        return Err(failed(format!("there is no release {name} to send, which is a fault of farmhand")));
+        return Err(Ended::failed(format!("there is no release {name} to send, which is a fault of farmhand")));
     };
-    let put = with_lengths(write, files, &release, run).map_err(failed)?;
+    let put = with_lengths(write, files, &release, run).map_err(Ended::failed)?;
     // The host is told where it may fetch the package once it has said that it lacks much of it.
-    let mut pull = pull(write, &release).map_err(failed)?;
+    let mut pull = pull(write, &release).map_err(Ended::failed)?;
     let mut fetching = None;
     let mut failures = 0;
     let mut before: Option<u64> = None;
@@ -119,7 +119,11 @@ async fn pieces<D: Door>(
     };
     for lack in lacking {
         let Some(file) = files.get(lack.file) else {
-            return Err(failed(format!("the host lacks file {} of {}, which there is not", lack.file, files.len())));
+            return Err(Ended::failed(format!(
+                "the host lacks file {} of {}, which there is not",
+                lack.file,
+                files.len()
+            )));
         };
         let mut at_bytes = lack.have_bytes;
         loop {
@@ -129,7 +133,7 @@ async fn pieces<D: Door>(
                     let length = EXCHANGE_BYTES.min(file.bytes.saturating_sub(at_bytes));
                     let length = usize::try_from(length).unwrap_or(usize::MAX);
                     let read = release.read(&file.path, at_bytes, length, |_| Err("no secret is here".to_owned()));
-                    let read = read.map_err(|error| failed(error.to_string()))?;
+                    let read = read.map_err(|error| Ended::failed(error.to_string()))?;
                     let length = read.len() as u64;
                     let file = file.path.clone();
                     (Piece::Plain(FilePiece { file, at_bytes, bytes: Bytes::from(read.to_vec()) }), length)
@@ -220,7 +224,7 @@ async fn tell<D: Door>(run: &mut HostRun<D>, calls: Vec<Write>) -> Result<Result
                 Outcome::Failed(refusal) => Some(refusal),
                 _ => None,
             });
-            refusal.map_or(Ok(Ok(())), |refusal| Err(failed(refused("put_file", refusal))))
+            refusal.map_or(Ok(Ok(())), |refusal| Err(Ended::failed(refused("put_file", refusal))))
         }
         Err(error) => Ok(Err(error)),
     }
@@ -242,9 +246,9 @@ fn left(lacking: &[Lacking], files: &[TreeFile]) -> u64 {
 fn told(outcomes: &[Outcome]) -> Result<TreePut, Ended> {
     match outcomes.first() {
         Some(Outcome::Done(told)) => serde_json::from_value::<TreePut>(told.clone())
-            .map_err(|error| failed(format!("no use can be made of the answer to `put_tree`: {error}"))),
-        Some(Outcome::Failed(refusal)) => Err(failed(refused("put_tree", refusal))),
-        _ => Err(failed("the host did not say what it lacks".to_owned())),
+            .map_err(|error| Ended::failed(format!("no use can be made of the answer to `put_tree`: {error}"))),
+        Some(Outcome::Failed(refusal)) => Err(Ended::failed(refused("put_tree", refusal))),
+        _ => Err(Ended::failed("the host did not say what it lacks".to_owned())),
     }
 }
 
@@ -291,9 +295,5 @@ fn give_up(failures: usize, error: &DoorError) -> Result<(), Ended> {
         return Ok(());
     }
     let reason = format!("the upload broke off {failures} times without getting further: {error}; run again to go on");
-    Err(Ended { status: Status::Unreachable, reasons: vec![reason] })
-}
-
-fn failed(reason: String) -> Ended {
-    Ended { status: Status::Failed, reasons: vec![reason] }
+    Err(Ended::new(Status::Unreachable, reason))
 }

@@ -2,6 +2,7 @@
 
 use crate::codes::{Asked, look_up, sql_advice};
 use crate::hostcall::{Refusal, RefusalCode, Write};
+use crate::plan::Trouble;
 
 /// A refusal as a sentence; `what` is what was tried.
 pub fn refused(what: &str, refusal: &Refusal) -> String {
@@ -18,6 +19,15 @@ pub fn why(refusal: &Refusal) -> String {
             None => format!("{text}{code}"),
         },
         advice => format!("{text}{code}; {advice}"),
+    }
+}
+
+/// A trouble as a sentence.
+pub fn describe(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Refused { address, refusal, .. } => refused(&format!("reading {address}"), refusal),
+        Trouble::Frozen { address, refusal, .. } => refused(&format!("changing {address}"), refusal),
+        Trouble::Conflict { address, problem, .. } => format!("{address}: {}", problem.message),
     }
 }
 

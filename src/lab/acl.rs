@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, LabError, drive, files, tree_names};
+use super::{Folder, LabError, drive, tree_names};
 use crate::hostcall::answer::{Acl, AclEntry, AclRights};
 
 /// What a drive of a fresh Windows Server hands down: SYSTEM and Administrators all, Users read, and to create files
@@ -79,7 +79,7 @@ impl Acls {
 }
 
 fn key(path: &str) -> String {
-    files::fold(drive::expand(path).replace('/', "\\").trim_end_matches('\\'))
+    tree_names::fold(drive::expand(path).replace('/', "\\").trim_end_matches('\\'))
 }
 
 fn entries(rights: &[(String, AclRights)], inherited: bool) -> Vec<AclEntry> {

@@ -63,7 +63,7 @@ impl Stores {
 pub fn issued_by_lab(name: &str) -> Certificate {
     let digest = Sha1::digest(format!("farmhand lab certificate for {name}").as_bytes());
     Certificate {
-        thumbprint: super::files::hex(&digest).to_ascii_uppercase(),
+        thumbprint: super::hexadecimal::hex(&digest).to_ascii_uppercase(),
         subject: format!("CN={name}"),
         dns_names: vec![name.to_owned()],
         not_before: "2026-01-01T00:00:00Z".to_owned(),

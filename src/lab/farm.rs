@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::file_name::file_name;
 use super::{HostSpec, LabError, LabHost};
 
 /// A simulated farm: the folder `.farmhand/lab` and the hosts in it.
@@ -64,20 +65,6 @@ impl Lab {
     }
 }
 
-/// A host's name as a folder's: what no file system minds stays, the rest is written as `%` and its bytes.
-pub(super) fn file_name(host: &str) -> String {
-    let mut name = String::new();
-    for (index, byte) in host.bytes().enumerate() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || (byte == b'.' && index > 0) {
-            name.push(char::from(byte));
-        } else {
-            name.push('%');
-            name += &super::files::hex(&[byte]).to_ascii_uppercase();
-        }
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,12 +73,6 @@ mod tests {
 
     fn batch(calls: Vec<Call>) -> Batch {
         Batch { id: 1, nonce: Nonce("00".repeat(32)), calls }
-    }
-
-    #[test]
-    fn a_name_stays_inside_the_folder() {
-        assert_eq!(file_name("web01.example.com"), "web01.example.com");
-        assert_eq!(file_name("../x"), "%2E.%2Fx");
     }
 
     #[test]

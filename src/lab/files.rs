@@ -9,6 +9,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use super::error::refused_plainly;
+use super::hexadecimal::{hex, key};
 use super::{drive, tree, tree_names, utc};
 use crate::hostcall::answer::{FileState, ListedFile, Listing, Tree};
 use crate::hostcall::{FileWant, Nonce, Refusal, RefusalCode};
@@ -64,7 +65,7 @@ pub fn state(host: &Path, path: &str, want: &FileWant, nonce: &Nonce) -> Result<
 
 /// A folder by the names and lengths of its files; links are not followed.
 fn tree_of(folder: &Path, except: &[String]) -> io::Result<Tree> {
-    let except: Vec<String> = except.iter().map(|path| fold(path)).collect();
+    let except: Vec<String> = except.iter().map(|path| tree_names::fold(path)).collect();
     let mut lines: Vec<(Vec<u16>, String)> = tree::listing(folder)?
         .into_iter()
         .filter(|(name, entry)| !entry.folder && !except.iter().any(|above| tree_names::is_below(name, above)))
@@ -97,18 +98,6 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
-/// A path in lower case as .NET's invariant culture has it: each character by itself.
-pub fn fold(path: &str) -> String {
-    let lower = |c: char| {
-        let mut lower = c.to_lowercase();
-        match (lower.next(), lower.next()) {
-            (Some(one), None) => one,
-            _ => c,
-        }
-    };
-    path.chars().map(lower).collect()
-}
-
 /// Makes a folder and the folders above it.
 ///
 /// # Errors
@@ -131,29 +120,6 @@ pub fn mac(nonce: &Nonce, bytes: &[u8]) -> Result<String, Refusal> {
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| bad())?;
     mac.update(bytes);
     Ok(hex(&mac.finalize().into_bytes()))
-}
-
-/// 64 hexadecimal digits as a key.
-pub fn key(digits: &str) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
-    if digits.len() != 64 || !digits.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
-    }
-    Some(key)
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Text by its byte order mark, else UTF-8; what is no character becomes U+FFFD, as .NET has it.

@@ -10,49 +10,11 @@ use super::computer::Computer;
 use super::faults::{Fault, Faults};
 use super::marker::{AgentProcess, Marking};
 use super::model::Model;
-use super::versions::Windows;
 use super::windows::WindowsCall;
-use super::{Answers, Folder, LabError, WireFault, stock, utc};
+use super::{Answers, Folder, HostSpec, LabError, WireFault, stock};
 use crate::hostcall::answer::Certificate;
 use crate::hostcall::write::ConfigFile;
 use crate::hostcall::{Access, Answer, Batch, Call, Nonce, Outcome, Read, Refusal, RefusalCode, Replies, Reply, Write};
-
-/// What a new host shall be.
-#[derive(Clone, Debug)]
-pub struct HostSpec {
-    /// Its name in the inventory; the computer's name is its first label in upper case.
-    pub name: String,
-    /// Its version of Windows, such as `2019`.
-    pub windows: String,
-    /// The DNS name of the domain it has joined.
-    pub domain: Option<String>,
-    /// Whether IIS is already installed; a fresh server has none.
-    pub iis: bool,
-    /// Whether an account that nobody declared is believed as it first presents itself (see [`super::Directory`]).
-    pub learn_accounts: bool,
-    /// DNS names for each of which the host has a certificate in its store `My`.
-    pub certificates: Vec<String>,
-    /// Folders that it has, as Windows paths.
-    pub folders: Vec<String>,
-    /// The instance of SQL Server that the host has.
-    pub sql: Option<super::sql::SqlSpec>,
-}
-
-impl HostSpec {
-    /// A fresh server in the domain `corp.example.com` that believes new accounts: what a newcomer's lab starts with.
-    pub fn new(name: impl Into<String>, windows: impl Into<String>) -> HostSpec {
-        HostSpec {
-            name: name.into(),
-            windows: windows.into(),
-            domain: Some("corp.example.com".to_owned()),
-            iis: false,
-            learn_accounts: true,
-            certificates: Vec::new(),
-            folders: Vec::new(),
-            sql: None,
-        }
-    }
-}
 
 /// One simulated Windows host, kept as ordinary files:
 ///
@@ -366,20 +328,4 @@ fn read_only(write: &Write) -> Refusal {
         text: format!("`{}` changes the host, and this session may only read", write.name()),
         hresult: None,
     }
-}
-
-/// The description of a host that a spec asks for.
-///
-/// # Errors
-/// When the spec names a Windows that the lab does not have.
-pub fn computer(spec: &HostSpec) -> Result<Computer, LabError> {
-    let label = spec.name.split('.').next().unwrap_or(&spec.name);
-    Ok(Computer {
-        computer: label.to_ascii_uppercase(),
-        windows: Windows::of(&spec.windows)?.name.clone(),
-        domain: spec.domain.clone(),
-        // Servers were up for a while before anybody looked at them.
-        booted_unix_seconds: utc::unix_seconds(utc::now(-3 * 86_400)),
-        ..Computer::default()
-    })
 }

@@ -6,9 +6,9 @@ use super::computer::Computer;
 use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::features::{HostFeatures, Wanted};
-use super::model_sql::SqlConnection;
 use super::sql::Instance;
-use super::tree::TreeWanted;
+use super::sql_connection::SqlConnection;
+use super::tree_wanted::TreeWanted;
 use super::{Folder, LabError, features, stock};
 use crate::hostcall::{Access, Answer, Nonce, Outcome, Read, Refusal, RefusalCode, Text, Write};
 

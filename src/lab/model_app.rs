@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::error::{refused, refused_plainly};
 use super::iis::{self, AppConfig, CommitFile, HttpSys, Reading, Request, Served};
 use super::model::{Model, told};
-use super::{drive, files};
+use super::{drive, hexadecimal, tree_names};
 use crate::hostcall::answer::HttpReply;
 use crate::hostcall::config::{AppPath, Edit, Element, ElementPath, Expected};
 use crate::hostcall::read::HttpVerb;
@@ -112,7 +112,7 @@ impl Model {
             }
         }
         let shown = self.app_folder(&app.site, &app.path)?.unwrap_or_default();
-        let digest = files::hex(&Sha256::digest(files::fold(&format!("{shown}\\web.config")).as_bytes()));
+        let digest = hexadecimal::hex(&Sha256::digest(tree_names::fold(&format!("{shown}\\web.config")).as_bytes()));
         // A file of the host is named below its folder, which may itself be told from where the lab was started.
         let name = real.strip_prefix(self.folder.root()).unwrap_or(&real);
         Ok(CommitFile {

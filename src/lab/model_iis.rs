@@ -8,7 +8,7 @@ use super::error::{refused, refused_plainly};
 use super::faults::{Fault, Faults};
 use super::iis::{self, Commit, Endpoint, HttpSys, Interference, Keys, Reading, Runtime, Server, Was};
 use super::model::{Model, Told, no_iis, told};
-use super::{Stores, files, stock, utc};
+use super::{Stores, files, utc};
 use crate::hostcall::answer::{PoolRuntime, RunState};
 use crate::hostcall::config::{Edit, Element, ElementPath, Expected};
 use crate::hostcall::write::ConfigFile;
@@ -190,7 +190,7 @@ impl Model {
 
     /// What applicationHost.config holds.
     pub(super) fn document(&self) -> Result<Document, Refusal> {
-        let bytes = self.folder.read(stock::APPLICATION_HOST)?;
+        let bytes = self.folder.read(super::iis::APPLICATION_HOST)?;
         let missing = || {
             let text = "Filename: applicationHost.config Error: Cannot read configuration file";
             refused(RefusalCode::Invalid, 0x8007_0002, text)

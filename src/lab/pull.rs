@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zip::ZipArchive;
 
-use super::files::{fold, hex};
-use super::tree::{self, TreeWanted};
+use super::hexadecimal::hex;
+use super::tree;
+use super::tree_names::fold;
+use super::tree_wanted::TreeWanted;
 use crate::hostcall::Pull;
 use crate::hostcall::answer::Lacking;
 

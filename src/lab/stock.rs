@@ -4,11 +4,8 @@ use std::fs;
 
 use super::computer::Computer;
 use super::features::HostFeatures;
-use super::host::{HostSpec, computer};
-use super::{Folder, LabError};
-
-/// Where IIS keeps the configuration of the server, below the host's folder.
-pub const APPLICATION_HOST: &str = "C/Windows/System32/inetsrv/config/applicationHost.config";
+use super::iis::APPLICATION_HOST;
+use super::{Folder, HostSpec, LabError};
 
 const INETSRV: &str = "C/Windows/System32/inetsrv";
 const CONFIG: &str = include_str!("stock/applicationHost.config");
@@ -19,7 +16,7 @@ const START_PAGE: &str = include_str!("stock/iisstart.htm");
 /// # Errors
 /// When the disk fails or the spec names a Windows that the lab does not have.
 pub fn create(folder: &Folder, spec: &HostSpec) -> Result<(), LabError> {
-    let computer = computer(spec)?;
+    let computer = spec.computer()?;
     let mut features = HostFeatures::fresh(computer.version()?);
     for name in ["C/Windows/Temp", "C/ProgramData", "C/Program Files"] {
         let path = folder.path(name);

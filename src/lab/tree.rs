@@ -12,30 +12,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
+use super::drive;
 use super::error::{refused, refused_plainly};
-use super::tree_names::{Names, check_name};
-use super::{drive, files};
+use super::hexadecimal::hex;
+use super::tree_names::{Names, check_name, fold};
+use super::tree_wanted::{PARTIAL, TreeWanted};
 use crate::hostcall::answer::{Lacking, TreePut};
 use crate::hostcall::{FileData, Refusal, RefusalCode, TreeFile};
 
-/// What the staging folder's name ends with.
-pub const PARTIAL: &str = ".partial";
 /// How much is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Names of folders below which things are removed.
 const OURS: &[&str] = &["farmhand", "releases"];
-
-/// The end state of a folder.
-pub struct TreeWanted<'a> {
-    /// Its path.
-    pub path: &'a str,
-    /// Its files.
-    pub files: &'a [TreeFile],
-    /// Folders where files may be copied from.
-    pub from: &'a [String],
-    /// What is left alone in it.
-    pub except: &'a [String],
-}
 
 /// Brings a folder to its end state, as far as what is on the host allows.
 ///
@@ -192,7 +180,7 @@ impl Work<'_> {
         }
         let folder = if self.target.is_dir() { self.target } else { self.staging };
         let there = listing(folder)?;
-        for path in except.iter().filter(|path| !there.contains_key(&files::fold(path))) {
+        for path in except.iter().filter(|path| !there.contains_key(&fold(path))) {
             fs::create_dir_all(folder.join(native(path)))?;
         }
         if folder == self.staging {
@@ -247,7 +235,7 @@ pub fn listing(folder: &Path) -> io::Result<HashMap<String, Entry>> {
                 waiting.push((entry.path(), format!("{relative}\\")));
             }
             let bytes = if is_folder { 0 } else { metadata.len() };
-            found.insert(files::fold(&relative), Entry { relative, bytes, folder: is_folder, path: entry.path() });
+            found.insert(fold(&relative), Entry { relative, bytes, folder: is_folder, path: entry.path() });
         }
     }
     Ok(found)
@@ -285,7 +273,7 @@ fn digest(path: &Path, mut piece: impl FnMut(&[u8]) -> io::Result<()>) -> io::Re
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok(files::hex(&digest.finalize()));
+            return Ok(hex(&digest.finalize()));
         }
         digest.update(&buffer[..read]);
         piece(&buffer[..read])?;

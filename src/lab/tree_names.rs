@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::drive;
 use super::error::{refused, refused_plainly};
-use super::tree::{PARTIAL, TreeWanted};
-use super::{drive, files};
+use super::hexadecimal::key;
+use super::tree_wanted::{PARTIAL, TreeWanted};
 use crate::hostcall::{Refusal, RefusalCode};
 
 /// The longest path that Windows takes without further ado (`MAX_PATH` with its final zero).
@@ -32,17 +33,17 @@ impl Names {
         let mut names = Names { files: Vec::new(), known: HashSet::new(), folders: HashSet::new(), except: Vec::new() };
         for path in wanted.except {
             check_name(path)?;
-            names.add_folders(&format!("{}\\", files::fold(path)));
-            names.except.push(files::fold(path));
+            names.add_folders(&format!("{}\\", fold(path)));
+            names.except.push(fold(path));
         }
         for file in wanted.files {
             check_name(&file.path)?;
-            let name = files::fold(&file.path);
+            let name = fold(&file.path);
             if drive::expand(wanted.path).chars().count() + PARTIAL.len() + 1 + name.chars().count() > MAX_PATH {
                 let text = format!("The specified path, file name, or both are too long: '{}'.", file.path);
                 return Err(refused(RefusalCode::Failed, 0x8007_00CE, text));
             }
-            if files::key(file.sha256.digits()).is_none() {
+            if key(file.sha256.digits()).is_none() {
                 let text = format!("'{}' comes without its SHA-256", file.path);
                 return Err(refused_plainly(RefusalCode::Invalid, text));
             }
@@ -68,6 +69,18 @@ impl Names {
     pub fn is_left_alone(&self, name: &str) -> bool {
         self.except.iter().any(|except| is_below(name, except))
     }
+}
+
+/// A path in lower case as .NET's invariant culture has it: each character by itself.
+pub fn fold(path: &str) -> String {
+    let lower = |c: char| {
+        let mut lower = c.to_lowercase();
+        match (lower.next(), lower.next()) {
+            (Some(one), None) => one,
+            _ => c,
+        }
+    };
+    path.chars().map(lower).collect()
 }
 
 /// Whether a path is another one or below it; both in lower case.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::opening::{Limits, Listed, Listing};
+use super::listing::{Limits, Listed, Listing};
 use super::reader::Place;
 
 /// Lists the files below a folder. It stops listing when there are more than may be.

@@ -10,42 +10,10 @@ use sha2::{Digest, Sha256};
 use super::entry_name::{folded, relative};
 use super::fault::Fault;
 use super::inspection::{self, MAX_CONFIG_BYTES};
-use super::package::PackageFile;
+use super::listing::{Limits, Listing, PackageFile};
 use super::reader::{PackageReader, Place};
 use super::sha256_digest::Sha256Digest;
 use super::{folder, zip_file};
-
-/// How large a package may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How many files.
-    pub files: usize,
-    /// How many bytes, unpacked.
-    pub bytes: u64,
-}
-
-impl Default for Limits {
-    /// 100,000 files, 4 GiB.
-    fn default() -> Limits {
-        Limits { files: 100_000, bytes: 4 << 30 }
-    }
-}
-
-/// A file before it was judged.
-pub(super) struct Listed {
-    /// As the package names it.
-    pub(super) name: String,
-    /// As many bytes as it says it has.
-    pub(super) bytes: u64,
-    pub(super) place: Place,
-}
-
-/// What a package says it holds.
-#[derive(Default)]
-pub(super) struct Listing {
-    pub(super) files: Vec<Listed>,
-    pub(super) faults: Vec<(Option<String>, Fault)>,
-}
 
 /// What is wrong, each with the entry where it is one entry's.
 pub(super) type Faults = Vec<(Option<String>, Fault)>;

@@ -6,31 +6,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use super::entry_name::folded;
 use super::fault::{Fault, PackageError};
-use super::opening::{self, Limits};
+use super::listing::{Limits, PackageFile};
+use super::opening;
 use super::reader::{PackageReader, Place};
-use super::sha256_digest::Sha256Digest;
 
 /// The longest path of a file on a host, in UTF-16 units; Windows itself stops at 260 (MAX_PATH).
 pub const MAX_PATH_CHARS: usize = 240;
 
 /// How many readers are kept for the next slice of their file.
 const PARKED: usize = 16;
-
-/// One file of a package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PackageFile {
-    /// Its path below the release's folder, with `\` between its parts.
-    pub path: String,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// The SHA-256 of its bytes.
-    pub sha256: Sha256Digest,
-}
 
 /// A package that can be delivered.
 pub struct Package {

@@ -8,7 +8,7 @@ use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::fault::Fault;
-use super::opening::{Limits, Listed, Listing};
+use super::listing::{Limits, Listed, Listing};
 use super::reader::Place;
 
 /// An archive that is open.

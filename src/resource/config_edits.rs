@@ -1,7 +1,6 @@
 //! Edits of sections that were read, with the tokens they rest on.
 
 use super::section_path::section_length;
-use super::web_config::descend;
 use super::{Found, mirror};
 use crate::hostcall::{Edit, Element, ElementPath, Expected, Step, Text, Token};
 use crate::release::ConfigPath;
@@ -84,4 +83,15 @@ impl<'f> Edits<'f> {
         }
         self.made.extend(edits);
     }
+}
+
+/// The element at the end of a way.
+pub(super) fn descend<'e>(element: &'e Element, steps: &[Step]) -> Option<&'e Element> {
+    steps.iter().try_fold(element, |element, step| match step {
+        Step::Child(name) => element.children.get(name),
+        Step::Item(keys) => {
+            let keys: Vec<(&str, &str)> = keys.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            element.find_item(&keys)
+        }
+    })
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::SecretMacs;
-use super::sql::Query;
+use super::question::Query;
 use crate::hostcall::answer::{
     Accounts, Acl, Certificate, Certificates, FeatureState, Features, FileState, HostFacts, HttpReply, PoolRuntime,
     RunState, Runtime, WasEvent,

@@ -17,6 +17,7 @@ mod left_behind;
 mod left_settings;
 mod mirror;
 mod pool_values;
+mod question;
 mod reads;
 mod release_folder;
 mod secret_macs;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexSet;
 
-use super::sql::Query;
+use super::question::Query;
 use crate::hostcall::{Answer, ElementPath, MacForm, Read};
 
 /// Questions to one host. Those that Windows answers for many names at once are asked once for all names.

@@ -6,14 +6,14 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::config_edits::Edits;
+use super::config_edits::{Edits, descend};
 use super::section_path::element_path;
 use super::setting::Setting;
 use super::start_anew::leads_to;
 use super::{Claim, Disturbance, Found, Problems, Reads, Resource, Writes};
 use crate::hostcall::config::AppPath;
 use crate::hostcall::write::ConfigFile;
-use crate::hostcall::{Content, Element, ElementPath, Refusal, RefusalCode, Step, Write};
+use crate::hostcall::{Content, Element, ElementPath, Refusal, RefusalCode, Write};
 use crate::release::{ConfigEdit, ConfigPath, Overlay, Release};
 use crate::value::{Changes, UrlPath};
 
@@ -128,17 +128,6 @@ fn root_of(at: &ElementPath) -> ElementPath {
 
 fn content<'e>(element: &'e Element, attribute: &str) -> Option<&'e Content> {
     element.attributes.get(attribute).map(|it| &it.content)
-}
-
-/// The element at the end of a way.
-pub(super) fn descend<'e>(element: &'e Element, steps: &[Step]) -> Option<&'e Element> {
-    steps.iter().try_fold(element, |element, step| match step {
-        Step::Child(name) => element.children.get(name),
-        Step::Item(keys) => {
-            let keys: Vec<(&str, &str)> = keys.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            element.find_item(&keys)
-        }
-    })
 }
 
 impl Resource for WebConfig {

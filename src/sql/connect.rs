@@ -7,12 +7,14 @@ use std::sync::Arc;
 use tiberius::error::Error;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::{TcpStream, lookup_host};
-use tokio_util::compat::TokioAsyncWriteCompatExt as _;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
 use super::counted::{Counted, Counts};
-use super::link::Connection;
 use super::{Patience, Step, TdsTarget, Trust};
 use crate::value::SecretValue;
+
+/// An open connection.
+pub(super) type Connection = Client<Compat<Counted>>;
 
 /// What an instance takes farmhand for in its lists of sessions.
 const APPLICATION: &str = "farmhand";

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use tiberius::{Client, Command, CommandItem, QueryItem, Row};
-use tokio_util::compat::Compat;
+use tiberius::{Command, CommandItem, QueryItem, Row};
 
-use super::counted::{Counted, Counts};
+use super::connect::Connection;
+use super::counted::Counts;
 use super::{Patience, SqlError, TdsTarget, connect, value};
 use crate::hostcall::{Refusal, RefusalCode, SqlRows};
 use crate::transport::Traffic;
 use crate::value::quote_name;
-
-/// An open connection.
-pub(super) type Connection = Client<Compat<Counted>>;
 
 /// Errors of this severity and above end the connection (Database Engine error severities).
 const FATAL_CLASS: u8 = 20;

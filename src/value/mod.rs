@@ -33,10 +33,12 @@ pub use machine_key::{
     CompatibilityMode, Decryption, MachineKey, MachineKeyError, PublishedKeys, Validation, Weakness,
 };
 pub use secret::{Fingerprint, Secret, SecretRef, SecretValue, Store};
-pub use secret_text::{Escape, SecretPart, SecretPiece, SecretText, SecretTextError, TextEncoding, TextPiece};
+pub use secret_text::{
+    Escape, FOUND_MARK, SecretPart, SecretPiece, SecretText, SecretTextError, TextEncoding, TextPiece,
+};
 pub use time_of_day::TimeOfDay;
 pub use time_span::TimeSpan;
-pub use tsql::{FOUND_MARK, MAX_NAME_UNITS, SqlPart, quote_name, quote_text, statement};
+pub use tsql::{MAX_NAME_UNITS, SqlPart, quote_name, quote_text, statement};
 pub use url_path::UrlPath;
 pub use utc::{unix_seconds, utc_seconds, utc_text};
 pub use windows_path::WindowsPath;

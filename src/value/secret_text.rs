@@ -7,6 +7,9 @@ use super::machine_key::{MachineKey, PublishedKeys};
 use super::xml_text::{push_xml_attribute, xml_allows};
 use super::{SecretRef, SecretValue};
 
+/// The mark in a statement in whose place the server's answer to another question goes, quoted as a text.
+pub const FOUND_MARK: &str = "{found}";
+
 /// A text such as a web.config or a connection string, with references where its secrets stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,8 +191,8 @@ impl Bytes {
                 if text.chars().any(char::is_control) {
                     return Err("holds a control character, which cannot be a password in T-SQL".to_owned());
                 }
-                if text.contains(super::FOUND_MARK) {
-                    return Err(format!("holds `{}`, which has a meaning of its own here", super::FOUND_MARK));
+                if text.contains(FOUND_MARK) {
+                    return Err(format!("holds `{FOUND_MARK}`, which has a meaning of its own here"));
                 }
                 let mut quoted = Zeroizing::new(String::with_capacity(text.len() * 2));
                 for character in text.chars() {

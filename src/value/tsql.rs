@@ -3,7 +3,7 @@
 //! Values are bound as parameters wherever T-SQL takes any. It takes none for names, for numbers in options and for the
 //! passwords of keys; those stand in the statement itself, each quoted for its place.
 
-use super::{Escape, SecretPart, SecretPiece, SecretRef, SecretText, TextEncoding, TextPiece};
+use super::{Escape, FOUND_MARK, SecretPart, SecretPiece, SecretRef, SecretText, TextEncoding, TextPiece};
 
 /// The longest name of an object (`sysname`), in UTF-16 code units.
 pub const MAX_NAME_UNITS: usize = 128;
@@ -26,9 +26,6 @@ pub enum SqlPart<'a> {
     /// What is found on the server itself just before, as a text.
     Found,
 }
-
-/// The mark in a statement in whose place the server's answer to another question goes, quoted as a text.
-pub const FOUND_MARK: &str = "{found}";
 
 /// A name in brackets, `]` doubled: good for any name (Transact-SQL, delimited identifiers).
 pub fn quote_name(name: &str) -> String {

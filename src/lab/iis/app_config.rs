@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::layout;
+use super::parse::parse;
 use super::view::{Server, Site};
-use super::{layout, parse};
 use crate::hostcall::config::AppPath;
 use crate::hostcall::{Refusal, RefusalCode};
 use crate::lab::error::{refused, refused_plainly};

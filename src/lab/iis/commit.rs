@@ -9,15 +9,18 @@ use super::edit::{Editing, in_words};
 use super::http_sys::HttpSys;
 use super::keys::Keys;
 use super::layout;
+use super::parse::parse;
 use super::read::{self, Reading};
 use crate::hostcall::config::{Edit, ElementPath, Expected, Source, Step, Token};
 use crate::hostcall::{Content, Refusal, RefusalCode};
 use crate::lab::error::{refused, refused_plainly};
 use crate::lab::features::HostFeatures;
-use crate::lab::stock::APPLICATION_HOST;
 use crate::lab::versions::Build;
 use crate::lab::{Folder, LabError, Stores, utc};
 use crate::xml::Document;
+
+/// Where IIS keeps the configuration of the server, below the host's folder.
+pub const APPLICATION_HOST: &str = "C/Windows/System32/inetsrv/config/applicationHost.config";
 
 /// How often the same edits are made again on a file that somebody else has changed meanwhile.
 const ATTEMPTS: usize = 5;
@@ -153,17 +156,6 @@ pub fn overtaken() -> Refusal {
     let text = "Filename: applicationHost.config Error: Cannot commit configuration changes because the file has \
                 changed on disk";
     refused(RefusalCode::Locked, 0x8007_0021, text)
-}
-
-/// Reads a configuration file.
-///
-/// # Errors
-/// When it is not XML.
-pub fn parse(bytes: &[u8]) -> Result<Document, Refusal> {
-    Document::parse(bytes).map_err(|error| {
-        let text = format!("Configuration Error: Configuration file is not well-formed XML: {error}");
-        refused(RefusalCode::Invalid, 0x8007_000D, text)
-    })
 }
 
 impl Commit<'_> {

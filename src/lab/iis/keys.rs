@@ -10,7 +10,7 @@ use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 
 use crate::hostcall::{Refusal, RefusalCode};
 use crate::lab::error::refused_plainly;
-use crate::lab::{Folder, LabError, files};
+use crate::lab::{Folder, LabError, hexadecimal};
 
 const PREFIX: &str = "[enc:IISWASOnlyAesProvider:";
 const SUFFIX: &str = ":enc]";
@@ -43,7 +43,7 @@ impl Keys {
         let text = String::from_utf8(bytes).map_err(|_| broken())?;
         let mut ring = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            ring.push(files::key(line.trim()).ok_or_else(broken)?);
+            ring.push(hexadecimal::key(line.trim()).ok_or_else(broken)?);
         }
         Ok(Keys { ring, cloned })
     }
@@ -59,7 +59,7 @@ impl Keys {
         };
         getrandom::fill(&mut key).map_err(failed)?;
         self.ring.push(key);
-        let lines: Vec<String> = self.ring.iter().map(|key| files::hex(key)).collect();
+        let lines: Vec<String> = self.ring.iter().map(|key| hexadecimal::hex(key)).collect();
         folder.write(Keys::FILE, format!("{}\n", lines.join("\n")).as_bytes())
     }
 

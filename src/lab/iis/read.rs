@@ -9,7 +9,7 @@ use crate::hostcall::config::{Attribute, Element, ElementPath, Source, Step, Tok
 use crate::hostcall::{Content, Refusal, RefusalCode};
 use crate::lab::error::{refused, refused_plainly};
 use crate::lab::features::HostFeatures;
-use crate::lab::files;
+use crate::lab::hexadecimal;
 use crate::lab::schema::{AttributeSchema, ElementSchema, Section, join};
 use crate::lab::versions::Build;
 use crate::xml::{Document, Element as Xml};
@@ -365,7 +365,7 @@ fn token(
     for (name, value) in set {
         digest.update(format!("{name}={value}\n").as_bytes());
     }
-    let digest = files::hex(&digest.finalize());
+    let digest = hexadecimal::hex(&digest.finalize());
     Token(digest[..16].to_owned())
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::hostcall::config::{Edit, Element, ElementPath, Expected, Text, Token};
 use crate::hostcall::write::ConfigFile;
 use crate::hostcall::{Access, Answer, Batch, Call, Content, MacForm, Nonce, Outcome, Read, Reply, Write};
-use crate::lab::stock::APPLICATION_HOST;
+use crate::lab::iis::APPLICATION_HOST;
 use crate::lab::{Answers, Fault, Faults, HostSpec, LabHost};
 
 fn host(folder: &tempfile::TempDir) -> LabHost {

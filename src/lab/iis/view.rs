@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::http_sys;
 use crate::hostcall::Content;
 use crate::hostcall::config::Element;
-use crate::lab::files;
+use crate::lab::hexadecimal;
 
 /// Parts of a pool's configuration that take effect without new worker processes.
 const QUIET: &[&str] = &["name", "autoStart", "queueLength", "startMode"];
@@ -227,7 +227,7 @@ fn digest(pool: &Element) -> String {
     forget_sources(&mut kept);
     // It holds passwords in clear, so only a digest of it is ever kept.
     let bytes = serde_json::to_vec(&kept).unwrap_or_default();
-    files::hex(&Sha256::digest(&bytes))[..16].to_owned()
+    hexadecimal::hex(&Sha256::digest(&bytes))[..16].to_owned()
 }
 
 /// A value that is set to what it is by default is no change.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::connected::Seen;
 use super::error::{broken, login_failed};
 use super::instance::Instance;
 use super::log::{Kind, LoggedBatch};
 use super::reply::SqlError;
 use super::run;
 use super::server::LoginKind;
-use super::session::{Client, Seen, Session};
+use super::session::{Client, Session};
 use super::state::State;
 use crate::lab::faults::Fault;
 

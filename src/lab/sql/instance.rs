@@ -1,9 +1,7 @@
 //! An instance of SQL Server on a lab host.
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::database::Database;
 use super::key::Password;
@@ -12,15 +10,13 @@ use super::moment::Moment;
 use super::reply::Reply;
 use super::run::{self, Parameter};
 use super::server::{Login, LoginKind, Server};
-use super::session::{Connected, OpenTransaction, Session};
+use super::session::Session;
+use super::shared::{Heard, Shared};
 use super::state::{Content, State};
 use super::versions::{Edition, Version};
 use crate::lab::computer::Computer;
 use crate::lab::faults::Fault;
 use crate::lab::{Folder, LabError};
-
-/// How many batches are remembered as they came.
-const MOST_HEARD: usize = 10_000;
 
 /// What a new instance shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,26 +42,6 @@ pub struct Instance {
     pub(super) shared: Arc<Shared>,
 }
 
-/// What an instance and its sessions have in common.
-pub struct Shared {
-    pub(super) folder: Folder,
-    pub(super) connected: Connected,
-    gate: Mutex<()>,
-    transactions: AtomicU64,
-    heard: Mutex<VecDeque<Heard>>,
-}
-
-/// A batch as it came, passwords and all. Kept in memory alone, so that tests can prove where a password went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// How it came.
-    pub kind: Kind,
-    /// Its text.
-    pub text: String,
-    /// Its parameters as text.
-    pub parameters: Vec<String>,
-}
-
 /// What a server tells of an instance.
 pub struct About {
     /// `@@SERVERNAME`.
@@ -74,37 +50,6 @@ pub struct About {
     pub names: Vec<String>,
     /// Its version.
     pub version: &'static Version,
-}
-
-impl Shared {
-    pub(super) fn gate(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn next_transaction(&self) -> u64 {
-        self.transactions.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Undoes what a transaction did, where there is one.
-    pub(super) fn roll_back(&self, transaction: Option<OpenTransaction>) {
-        let Some(transaction) = transaction.filter(OpenTransaction::changed) else { return };
-        let _gate = self.gate();
-        let undone = State::load(&self.folder).and_then(|mut state| {
-            transaction.undo(&mut state.content);
-            state.save()
-        });
-        if let Err(error) = undone {
-            tracing::warn!(%error, "a transaction of the lab's SQL Server stays");
-        }
-    }
-
-    fn hear(&self, heard: Heard) {
-        let mut all = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() == MOST_HEARD {
-            all.pop_front();
-        }
-        all.push_back(heard);
-    }
 }
 
 impl Instance {
@@ -138,14 +83,7 @@ impl Instance {
 
     /// The instance in a host's folder.
     pub fn open(folder: &Folder) -> Instance {
-        let shared = Shared {
-            folder: folder.clone(),
-            connected: Connected::default(),
-            gate: Mutex::default(),
-            transactions: AtomicU64::default(),
-            heard: Mutex::default(),
-        };
-        Instance { shared: Arc::new(shared) }
+        Instance { shared: Arc::new(Shared::new(folder)) }
     }
 
     /// Whether a host's folder holds an instance.
@@ -277,11 +215,7 @@ impl Instance {
 
     /// The batches since this was opened, as they came, in which a text stands.
     pub fn heard(&self, needle: &str) -> Vec<Heard> {
-        let all = self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds = |heard: &&Heard| {
-            heard.text.contains(needle) || heard.parameters.iter().any(|parameter| parameter.contains(needle))
-        };
-        all.iter().filter(holds).cloned().collect()
+        self.shared.heard(needle)
     }
 
     /// What a server tells of the instance before anybody logs in.

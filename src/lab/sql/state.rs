@@ -7,7 +7,8 @@ use super::moment::Moment;
 use super::server::{Server, same};
 use crate::lab::computer::Computer;
 use crate::lab::faults::{Fault, Faults};
-use crate::lab::{Directory, Folder, LabError, farm};
+use crate::lab::file_name::file_name;
+use crate::lab::{Directory, Folder, LabError};
 
 /// Where databases are kept below the host's folder.
 const DATABASES: &str = "sql/databases";
@@ -174,5 +175,5 @@ impl State {
 }
 
 fn file(database: &str) -> String {
-    format!("{DATABASES}/{}.json", farm::file_name(database))
+    format!("{DATABASES}/{}.json", file_name(database))
 }

@@ -24,10 +24,8 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 
 pub use accounts::{Account, Accounts};
 pub use binding::Hardening;
@@ -35,6 +33,7 @@ pub use child::PowerShell;
 pub use shells::Quotas;
 pub use streams::agent;
 
+use super::listening::Listening;
 use super::sql::tds::Issued;
 use super::{Answers, WireFault};
 use crate::http::CertificateHash;
@@ -43,9 +42,6 @@ use faults::Faults;
 use service::{Counters, Service};
 use shells::Shells;
 use tls::Acceptor;
-
-/// How often a host that refuses connections is asked whether it still does.
-const REFUSAL_POLL: Duration = Duration::from_millis(100);
 
 /// How a server behaves.
 #[derive(Clone)]
@@ -113,9 +109,8 @@ pub struct Counts {
 
 /// A server that runs until it is dropped.
 pub struct WsManServer {
-    address: SocketAddr,
+    listening: Listening,
     service: Arc<Service>,
-    listener: JoinHandle<()>,
 }
 
 impl WsManServer {
@@ -129,23 +124,22 @@ impl WsManServer {
         accounts: Arc<Accounts>,
         settings: Settings,
     ) -> std::io::Result<WsManServer> {
-        let listener = TcpListener::bind(settings.listen).await?;
-        let address = listener.local_addr()?;
+        let listen = settings.listen;
         let shells = Shells::new(settings.quotas);
         let faults = Arc::new(Faults::default());
         let counters = Counters::default();
         let asks = !settings.also.certificates.is_empty();
         let tls = settings.https.as_ref().map(|certificate| Acceptor::new(certificate, asks)).transpose()?;
         let service = Arc::new(Service { host, accounts, settings, shells, faults, counters, tls });
-        // A host that refuses does so from the first connection on.
-        let refuses = service.host.wire_fault() == Some(WireFault::Refuse);
-        let listener = tokio::spawn(listen(Some(listener).filter(|_| !refuses), address, Arc::clone(&service)));
-        Ok(WsManServer { address, service, listener })
+        let (refusing, serving) = (Arc::clone(&service), Arc::clone(&service));
+        let refuses = move || refusing.host.wire_fault() == Some(WireFault::Refuse);
+        let listening = Listening::start(listen, refuses, move |stream| take(stream, &serving)).await?;
+        Ok(WsManServer { listening, service })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     /// What it has seen.
@@ -154,49 +148,9 @@ impl WsManServer {
     }
 }
 
-impl Drop for WsManServer {
-    fn drop(&mut self) {
-        self.listener.abort();
-    }
-}
-
-async fn listen(mut listening: Option<TcpListener>, address: SocketAddr, service: Arc<Service>) {
-    loop {
-        if service.host.wire_fault() == Some(WireFault::Refuse) {
-            // Without a listener the system itself refuses.
-            listening = None;
-            tokio::time::sleep(REFUSAL_POLL).await;
-            continue;
-        }
-        let listener = match listening.take() {
-            Some(listener) => listener,
-            None => match TcpListener::bind(address).await {
-                Ok(listener) => listener,
-                Err(error) => {
-                    tracing::warn!(%address, %error, "cannot listen again");
-                    tokio::time::sleep(REFUSAL_POLL).await;
-                    continue;
-                }
-            },
-        };
-        let accepted = listener.accept().await;
-        listening = Some(listener);
-        if let Ok((stream, _)) = accepted {
-            take(stream, &service);
-        }
-    }
-}
-
 /// Serves a connection in a task of its own: a token that makes a parser panic ends that connection alone.
 fn take(stream: TcpStream, service: &Arc<Service>) {
-    if service.host.wire_fault() == Some(WireFault::Refuse) {
-        // It was asked for since the last connection: the nearest thing to a refusal is a reset.
-        let _ = stream.set_zero_linger();
-        return;
-    }
     Counters::add(&service.counters.connections);
-    // The client waits for each reply.
-    let _ = stream.set_nodelay(true);
     let service = Arc::clone(service);
     tokio::spawn(async move {
         let Some(tls) = service.tls.clone() else { return Connection::new(service, None).run(stream).await };

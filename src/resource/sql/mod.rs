@@ -21,21 +21,13 @@ pub use rows::{
 pub(super) use securable::Securable;
 pub(super) use sessions::{cuts_off, sessions_in, would_be_cut_off};
 
+pub use super::question::Query;
 use super::{Phase, Writes};
 use crate::hostcall::{SqlFind, Text, Write};
 use crate::value::{SecretText, SqlPart, TextPiece, statement};
 
 /// The system database in which questions about the instance are asked.
 pub const MASTER: &str = "master";
-
-/// A question to an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// Its file's name.
-    pub name: &'static str,
-    /// Its text.
-    pub text: &'static str,
-}
 
 /// A statement with places to fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

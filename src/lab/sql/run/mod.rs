@@ -14,6 +14,7 @@ mod property;
 mod query;
 mod rights;
 mod step;
+mod table;
 mod text;
 mod trace;
 mod user;
@@ -27,6 +28,7 @@ use super::database::Database;
 use super::error::{broken, lock_timeout};
 use super::reply::{Reply, SqlError, Transaction};
 use super::session::Session;
+use super::shared::Shared;
 use super::state::State;
 use super::tsql::{self, Step};
 use super::value::{Type, Value};
@@ -102,7 +104,7 @@ struct Run<'s> {
     gate: Option<MutexGuard<'s, ()>>,
     state: State,
     session: &'s mut Session,
-    shared: &'s super::instance::Shared,
+    shared: &'s Shared,
     replies: Vec<Reply>,
     variables: HashMap<String, (Type, Value)>,
     row_count: i64,
@@ -113,7 +115,7 @@ struct Run<'s> {
 }
 
 /// Carries out a batch.
-pub fn batch(shared: &super::instance::Shared, session: &mut Session, text: &str, parameters: &[Parameter]) -> Ran {
+pub fn batch(shared: &Shared, session: &mut Session, text: &str, parameters: &[Parameter]) -> Ran {
     let nothing = |replies| Ran { replies, mutating: 0, done: 0 };
     let error = |error| nothing(vec![Reply::Error(error), Reply::Done { rows: None }]);
     if session.signs.is_killed() {

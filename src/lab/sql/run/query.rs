@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use super::convert::{compare, folded};
 use super::evaluate::Scope;
-use super::view::Table;
+use super::table::Table;
 use super::{Carried, Run};
 use crate::lab::sql::reply::{Column, Reply, Rows, SqlError};
 use crate::lab::sql::server::same;
 use crate::lab::sql::tsql::{Expression, Item, Select};
-use crate::lab::sql::value::{Type, Value};
+use crate::lab::sql::value::Value;
 
 impl Run<'_> {
     pub(super) fn select_statement(&mut self, select: &Select) -> Carried {
@@ -223,10 +223,4 @@ fn counts(expression: &Expression) -> bool {
         }
         _ => false,
     }
-}
-
-/// A table of columns and rows.
-pub(super) fn table(columns: &[(&str, Type)], rows: Vec<Vec<Value>>) -> Table {
-    let columns = columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
-    Table { columns, rows }
 }

@@ -2,7 +2,7 @@
 
 use super::{Carried, Failure, Run};
 use crate::lab::sql::reply::{Reply, SqlError, Transaction};
-use crate::lab::sql::session::OpenTransaction;
+use crate::lab::sql::transaction::OpenTransaction;
 use crate::lab::sql::tsql::{self, Admin, Expression, KeyChange, SetOption, Statement, TraceVerb};
 use crate::lab::sql::value::{Type, Value};
 

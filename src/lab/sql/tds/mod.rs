@@ -15,11 +15,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use native_tls::Identity;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 pub use authority::{Authority, Issued};
 pub use prelogin::Encryption;
@@ -27,9 +26,7 @@ pub use prelogin::Encryption;
 use super::instance::Instance;
 use super::versions::Version;
 use crate::lab::faults::Fault;
-
-/// How often a server that refuses connections looks whether it still does.
-const REFUSAL_POLL: Duration = Duration::from_millis(50);
+use crate::lab::listening::Listening;
 
 /// What the connections of a server have in common.
 struct Service {
@@ -49,9 +46,8 @@ impl Service {
 
 /// A server that runs until it is dropped.
 pub struct TdsServer {
-    address: SocketAddr,
+    listening: Listening,
     service: Arc<Service>,
-    task: AbortHandle,
 }
 
 impl TdsServer {
@@ -68,8 +64,6 @@ impl TdsServer {
         let about = instance.about().map_err(io::Error::other)?;
         let names: Vec<&str> = about.names.iter().map(String::as_str).collect();
         let identity = authority.identity(&names)?;
-        let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
         let service = Arc::new(Service {
             instance,
             identity,
@@ -78,13 +72,17 @@ impl TdsServer {
             version: about.version,
             connections: AtomicU64::new(0),
         });
-        let task = tokio::spawn(accept(listener, address, Arc::clone(&service))).abort_handle();
-        Ok(TdsServer { address, service, task })
+        // The connections end with the task that took them.
+        let mut connections = JoinSet::new();
+        let (refusing, serving) = (Arc::clone(&service), Arc::clone(&service));
+        let refuses = move || refusing.instance.has(Fault::SqlRefuse);
+        let listening = Listening::start(listen, refuses, move |stream| take(stream, &serving, &mut connections));
+        Ok(TdsServer { listening: listening.await?, service })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     /// How many connections it has taken.
@@ -93,52 +91,9 @@ impl TdsServer {
     }
 }
 
-impl Drop for TdsServer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, address: SocketAddr, service: Arc<Service>) {
-    let mut listening = Some(listener);
-    // The connections end with the task that took them.
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if service.instance.has(Fault::SqlRefuse) {
-            // Without a listener the system itself refuses.
-            listening = None;
-            tokio::time::sleep(REFUSAL_POLL).await;
-            continue;
-        }
-        let listener = match listening.take() {
-            Some(listener) => listener,
-            None => match TcpListener::bind(address).await {
-                Ok(listener) => listener,
-                Err(error) => {
-                    tracing::warn!(%address, %error, "cannot listen again");
-                    tokio::time::sleep(REFUSAL_POLL).await;
-                    continue;
-                }
-            },
-        };
-        let accepted = listener.accept().await;
-        listening = Some(listener);
-        if let Ok((stream, _)) = accepted {
-            take(stream, &service, &mut connections);
-        }
-    }
-}
-
 fn take(stream: TcpStream, service: &Arc<Service>, connections: &mut JoinSet<()>) {
-    if service.instance.has(Fault::SqlRefuse) {
-        // It was asked for since the last connection: the nearest thing to a refusal is a reset.
-        let _ = stream.set_zero_linger();
-        return;
-    }
+    while connections.try_join_next().is_some() {}
     service.connections.fetch_add(1, Ordering::Relaxed);
-    // The client waits for each reply.
-    let _ = stream.set_nodelay(true);
     let service = Arc::clone(service);
     connections.spawn(async move {
         if let Err(error) = connection::converse(service, stream).await {

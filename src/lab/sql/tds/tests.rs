@@ -4,6 +4,7 @@ use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::*;
+use crate::lab::listening::REFUSAL_POLL;
 use crate::lab::sql::SqlSpec;
 use crate::lab::{HostSpec, LabHost};
 

@@ -2,8 +2,8 @@
 
 use super::lexer::Token;
 use super::parser::{Parsed, Parser};
-use super::tree::Expression;
 use super::tree_admin::Admin;
+use super::tree_query::Expression;
 
 /// Logical names of files and where they go.
 type Moves = Vec<(String, String)>;

@@ -2,7 +2,7 @@
 
 use super::lexer::Token;
 use super::parser::{Parsed, Parser};
-use super::tree::{Expression, Operator};
+use super::tree_query::{Expression, Operator};
 
 impl Parser {
     /// An expression or a condition.

@@ -2,7 +2,8 @@
 
 use super::lexer::Token;
 use super::parser::{Parsed, Parser};
-use super::tree::{Argument, Expression, SetOption, Statement, Step};
+use super::tree::{Argument, SetOption, Statement, Step};
+use super::tree_query::Expression;
 use crate::lab::sql::value::Type;
 
 impl Parser {

@@ -2,7 +2,7 @@
 
 use super::lexer::Token;
 use super::parser::{Parsed, Parser};
-use super::tree::{Expression, From, Item, Select};
+use super::tree_query::{Expression, From, Item, Select};
 
 impl Parser {
     /// `SELECT …`.

@@ -1,6 +1,6 @@
 //! The syntax tree: statements that administer.
 
-use super::tree::{Expression, ObjectName};
+use super::tree_query::{Expression, ObjectName};
 
 /// A statement that administers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,24 +4,17 @@ mod broker;
 mod database;
 mod group;
 mod key;
+mod permission;
 mod principal;
 mod server;
 mod user;
 
-use super::query::table;
+use super::table::{Table, table};
 use super::{Carried, Run};
 use crate::lab::sql::database::Database;
-use crate::lab::sql::reply::{Column, SqlError};
+use crate::lab::sql::reply::SqlError;
 use crate::lab::sql::tsql::ObjectName;
 use crate::lab::sql::value::{Type, Value, hex_bytes};
-
-/// A view's columns and rows.
-pub(super) struct Table {
-    /// Its columns.
-    pub columns: Vec<Column>,
-    /// Its rows.
-    pub rows: Vec<Vec<Value>>,
-}
 
 /// `nvarchar(60)`, the type of all descriptions.
 const DESC: Type = Type::Text(Some(60));

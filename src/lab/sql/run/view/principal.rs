@@ -1,5 +1,6 @@
 //! Principals of the server.
 
+use super::permission::{Granted, permissions, role_members};
 use super::{CODE, DESC, Run, SID, Table, sid, table};
 use crate::lab::sql::moment::Moment;
 use crate::lab::sql::server::{Login, SERVER_ROLES, same};
@@ -76,45 +77,22 @@ impl Run<'_> {
     }
 
     pub(super) fn server_role_members(&self) -> Table {
-        let mut rows = Vec::new();
-        for login in self.seen_logins() {
-            for role in &login.roles {
-                let id = SERVER_ROLES.iter().find(|(known, _)| same(known, role)).map(|(_, id)| *id);
-                rows.push(vec![Value::or_null(id, Value::Int), Value::Int(login.id)]);
-            }
-        }
-        table(&[("role_principal_id", Type::Int), ("member_principal_id", Type::Int)], rows)
+        let id = |role: &str| SERVER_ROLES.iter().find(|(known, _)| same(known, role)).map(|(_, id)| *id);
+        let roles = self.seen_logins().flat_map(|login| login.roles.iter().map(|role| (role, login.id)));
+        role_members(roles.map(|(role, login)| [Value::or_null(id(role), Value::Int), Value::Int(login)]))
     }
 
     pub(super) fn server_permissions(&self) -> Table {
-        let mut rows = Vec::new();
-        for login in self.seen_logins() {
-            for (name, denied) in &login.permissions {
-                let (state, desc) = if *denied { ("D", "DENY") } else { ("G", "GRANT") };
-                rows.push(vec![
-                    Value::Int(100),
-                    Value::text("SERVER"),
-                    Value::Int(0),
-                    Value::Int(0),
-                    Value::Int(login.id),
-                    Value::Int(1),
-                    Value::text(name.clone()),
-                    Value::text(state),
-                    Value::text(desc),
-                ]);
-            }
-        }
-        let columns = &[
-            ("class", Type::TinyInt),
-            ("class_desc", DESC),
-            ("major_id", Type::Int),
-            ("minor_id", Type::Int),
-            ("grantee_principal_id", Type::Int),
-            ("grantor_principal_id", Type::Int),
-            ("permission_name", Type::NAME),
-            ("state", CODE),
-            ("state_desc", DESC),
-        ];
-        table(columns, rows)
+        let all =
+            self.seen_logins().flat_map(|login| login.permissions.iter().map(|permission| (login.id, permission)));
+        let granted = all.map(|(login, (name, denied))| Granted {
+            class: (100, "SERVER"),
+            major_id: 0,
+            grantee: Value::Int(login),
+            code: None,
+            name,
+            state: if *denied { "D" } else { "G" },
+        });
+        permissions(granted, false)
     }
 }

@@ -1,5 +1,7 @@
 //! Users, roles, permissions, schemas and objects of a database.
 
+use super::super::permission::code;
+use super::permission::{self, Granted};
 use super::{CODE, DESC, SID, Table, sid, table};
 use crate::lab::sql::database::Database;
 use crate::lab::sql::server::same;
@@ -58,15 +60,14 @@ pub(super) fn principals(database: &Database) -> Table {
 }
 
 pub(super) fn role_members(database: &Database) -> Table {
-    let dbo = vec![Value::Int(16384), Value::Int(1)];
+    let dbo = [Value::Int(16384), Value::Int(1)];
     let members =
-        database.members.iter().map(|member| vec![id_of(database, &member.role), id_of(database, &member.member)]);
-    let rows = std::iter::once(dbo).chain(members).collect();
-    table(&[("role_principal_id", Type::Int), ("member_principal_id", Type::Int)], rows)
+        database.members.iter().map(|member| [id_of(database, &member.role), id_of(database, &member.member)]);
+    permission::role_members(std::iter::once(dbo).chain(members))
 }
 
 pub(super) fn permissions(database: &Database) -> Table {
-    let rows = database.permissions.iter().map(|permission| {
+    let granted = database.permissions.iter().map(|permission| {
         let class = match permission.class.as_str() {
             "OBJECT_OR_COLUMN" => 1,
             "SCHEMA" => 3,
@@ -79,37 +80,16 @@ pub(super) fn permissions(database: &Database) -> Table {
             "CERTIFICATE" => 25,
             _ => 0,
         };
-        let state = match permission.state.as_str() {
-            "D" => "DENY",
-            "W" => "GRANT_WITH_GRANT_OPTION",
-            _ => "GRANT",
-        };
-        vec![
-            Value::Int(class),
-            Value::text(permission.class.clone()),
-            Value::Int(permission.major_id),
-            Value::Int(0),
-            id_of(database, &permission.to),
-            Value::Int(1),
-            Value::text(super::super::permission::code(&permission.name)),
-            Value::text(permission.name.clone()),
-            Value::text(permission.state.clone()),
-            Value::text(state),
-        ]
+        Granted {
+            class: (class, &permission.class),
+            major_id: permission.major_id,
+            grantee: id_of(database, &permission.to),
+            code: Some(code(&permission.name)),
+            name: &permission.name,
+            state: &permission.state,
+        }
     });
-    let columns = &[
-        ("class", Type::TinyInt),
-        ("class_desc", DESC),
-        ("major_id", Type::Int),
-        ("minor_id", Type::Int),
-        ("grantee_principal_id", Type::Int),
-        ("grantor_principal_id", Type::Int),
-        ("type", CODE),
-        ("permission_name", Type::NAME),
-        ("state", CODE),
-        ("state_desc", DESC),
-    ];
-    table(columns, rows.collect())
+    permission::permissions(granted, true)
 }
 
 pub(super) fn schemas(database: &Database) -> Table {

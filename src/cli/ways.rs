@@ -84,7 +84,7 @@ fn door(right: &Logins, host: &Host) -> Over {
 /// The way to a host's machine; `None` where it has no door but SQL Server's.
 fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
     let connection = &host.connection;
-    let nobody = |hint: &str| Failure::input(format!("nothing says who logs in to {}", host.name)).hint(hint);
+    let nobody = |hint: &str| nobody(connection.user.as_ref(), &host.name, hint);
     let (place, none) = (place(host), no_password());
     let found = login(right, connection.user.as_ref(), connection.password.as_ref());
     Ok(match connection.via {
@@ -101,7 +101,12 @@ fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
                 let user = connection.user.clone().unwrap_or_else(|| winrm_way::holder(host));
                 return Ok(Some(Reach { place, user, password: none, over }));
             }
-            let hint = "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }";
+            let hint = if host.ansible {
+                "in the inventory: ansible_user='CORP\\deploy' farmhand_password=\"{{ secret('deploy') }}\", and type: \
+                 farmhand secret set deploy"
+            } else {
+                "in the inventory: connection: { user: 'CORP\\deploy', password: \"{{ secret('deploy') }}\" }"
+            };
             let (user, password) = or_typed(found, connection.user.as_ref())?.ok_or_else(|| nobody(hint))?;
             Some(Reach { place, user, password, over })
         }
@@ -110,7 +115,7 @@ fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
             let user = connection.user.clone().ok_or_else(|| nobody(hint))?;
             // Without a key there is nothing but a password.
             let bare = connection.ssh.key_file.is_none() && !connection.ssh.agent;
-            let found = if bare { or_typed(found, Some(&user))? } else { found };
+            let found = if bare { Some(or_typed(found, Some(&user))?.ok_or_else(|| nobody(hint))?) } else { found };
             let over = Over::Ssh(ssh(right, host, &user, found.is_some())?);
             let password = found.map_or(none, |(_, password)| password);
             Some(Reach { place, user, password, over })
@@ -162,8 +167,8 @@ fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
     let sql = &host.sql;
     let found = or_typed(login(right, sql.user.as_ref(), sql.password.as_ref()), sql.user.as_ref())?;
     let (user, password) = found.ok_or_else(|| {
-        let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
-        failure.hint("in the inventory: sql: { via: tds, user: farmhand, password: \"{{ secret('sql-farmhand') }}\" }")
+        let hint = "in the inventory: sql: { via: tds, user: farmhand, password: \"{{ secret('sql-farmhand') }}\" }";
+        nobody(sql.user.as_ref(), &format!("SQL Server on {}", host.name), hint)
     })?;
     Ok(tds_as(host, user, password))
 }
@@ -176,6 +181,17 @@ fn tds_as(host: &Host, user: String, password: Password) -> TdsReach {
     let place = Place::At(address, sql.port.unwrap_or(sql::PORT));
     let trust = sql.ca.as_ref().map_or(Trust::System, |pem| Trust::Also(pem.to_vec()));
     TdsReach { place, certificate_name, trust, user, password }
+}
+
+/// Nothing says who logs in; or what the password is, and nobody can be asked for it.
+fn nobody(user: Option<&String>, to: &str, hint: &str) -> Failure {
+    let what = match user {
+        None => format!("nothing says who logs in to {to}"),
+        Some(user) => {
+            format!("nothing gives the password of {user}, who logs in to {to}, and there is no terminal to ask on")
+        }
+    };
+    Failure::input(what).hint(hint)
 }
 
 /// Who logs in, the password typed where nothing says what finds it.

@@ -19,7 +19,14 @@ pub fn hosts_of(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> IndexSet<String> {
     let (mut taken, mut kept, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
-    for (start, term) in terms(pattern) {
+    let terms = terms(pattern);
+    if terms.is_empty() {
+        // A variable of a script that is not set must not mean the whole farm.
+        let message = "the pattern is empty: it says nothing of which hosts are meant";
+        diagnostics.push(Diagnostic::new(span_of(0, pattern.len()), message).help("for every host: all"));
+        return IndexSet::new();
+    }
+    for (start, term) in terms {
         let (list, name) = match term.strip_prefix(['&', '!']) {
             Some(name) if term.starts_with('&') => (&mut kept, name),
             Some(name) => (&mut dropped, name),
@@ -244,6 +251,9 @@ mod tests {
         check("web0[1-2]", "web01 web02");
         check("*01", "web01 sql01");
         check("none", "");
+        for empty in ["", " ", ",", " : ,"] {
+            check(empty, "the pattern is empty: it says nothing of which hosts are meant");
+        }
         check("wbe", "the inventory has no host or group `wbe`");
         check("web01:nope*", "web01 no host or group fits `nope*`");
         check("~web", "web01 web02 web03 web04 web05");

@@ -2,13 +2,19 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 
+import inventory_maker
+
 FARMHAND = os.environ["FARMHAND"]
 FOLDER = "tests/interop/inventories"
 WITHHELD = "********"
+
+# So many inventories are made by chance, the same in every run.
+MADE = 10
 
 # Values as INI has them; each is a literal of Python or a text.
 VALUES = """5 -5 +5 0 00 007 1_000 1__0 0x1F 0o17 0b101 1e3 1.50 .5 5. True False None true yes
@@ -21,7 +27,7 @@ true False ~ null '5' "yes" 10.0.0.1 1.2.3 CORP\\x a#b é - 1__0 _1 0x 1e+3 2026
 
 
 def said(*command):
-    environment = dict(os.environ, ANSIBLE_LOCALHOST_WARNING="0", NO_COLOR="1")
+    environment = dict(os.environ, ANSIBLE_LOCALHOST_WARNING="0", ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="1", NO_COLOR="1")
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, "%s: %s" % (command, done.stderr)
     return done.stdout
@@ -37,11 +43,14 @@ def listed(path, *more):
             if value == WITHHELD:
                 assert name in theirs["_meta"]["hostvars"][host], name
                 theirs["_meta"]["hostvars"][host][name] = WITHHELD
-    for variables in theirs["_meta"]["hostvars"].values():
-        for name, value in variables.items():
-            if isinstance(value, dict) and "__ansible_unsafe" in value:
-                variables[name] = value["__ansible_unsafe"]
-    return theirs, ours
+    return plain(theirs), ours
+
+
+def plain(value):
+    """Texts that are no templates are marked as such by Ansible."""
+    if isinstance(value, dict):
+        return value["__ansible_unsafe"] if "__ansible_unsafe" in value else {key: plain(it) for key, it in value.items()}
+    return [plain(it) for it in value] if isinstance(value, list) else value
 
 
 def same(path, *more):
@@ -93,6 +102,26 @@ def odd_scalars_in_yaml_say_the_same():
     written("hosts.yml", "\n".join(lines) + "\n")
 
 
+def groups_called_as_keys_of_farmhand_say_the_same():
+    same(FOLDER + "/named/hosts.yml")
+
+
+def the_order_of_hosts_and_groups_is_the_same():
+    same(FOLDER + "/order/hosts")
+    for pattern in ("farm[0]", "farm[1:3]", "all[0:2]", "web[-1]"):
+        same(FOLDER + "/order/hosts", "--limit", pattern)
+
+
+def inventories_made_by_chance_say_the_same():
+    for seed in range(MADE):
+        with tempfile.TemporaryDirectory() as folder:
+            path = inventory_maker.make(random.Random(seed), folder)
+            try:
+                same(path, "--limit", "all")
+            except AssertionError as error:
+                raise AssertionError("seed %d: %s" % (seed, error))
+
+
 def written(name, text):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, name)
@@ -109,6 +138,9 @@ CASES = [
     limits_say_the_same,
     odd_values_in_ini_say_the_same,
     odd_scalars_in_yaml_say_the_same,
+    groups_called_as_keys_of_farmhand_say_the_same,
+    the_order_of_hosts_and_groups_is_the_same,
+    inventories_made_by_chance_say_the_same,
 ]
 
 

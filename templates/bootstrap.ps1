@@ -22,6 +22,7 @@
     $ProgressPreference = 'SilentlyContinue'
 
     function Test-Server {
+        if ($PSVersionTable.PSVersion.Major -gt 5) { throw 'run this in Windows PowerShell: powershell.exe, not pwsh' }
         $user = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent()
         # 544 is the group of administrators.
         if (-not $user.IsInRole(544)) { throw 'run this in an elevated PowerShell (Run as administrator)' }
@@ -39,11 +40,17 @@
     }
 
     # One rule of its own, for this port alone. Profiles and other rules stay as they are.
+{% if not from %}
+    # Who may connect was not said: anybody where the rule is new, else whoever may already.
+{% endif %}
     function Open-Port {
         $rule = @{ Direction = 'Inbound'; Action = 'Allow'; Protocol = 'TCP'; LocalPort = {{ port }} }
         $rule.Enabled = 'True'
+{% if from %}
         $rule.RemoteAddress = @({% for one in from %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %})
-        if (Get-NetFirewallRule -Name {{ rule }} -ErrorAction Ignore) {
+{% endif %}
+        # Functions of Windows PowerShell do not take Ignore.
+        if (Get-NetFirewallRule -Name {{ rule }} -ErrorAction SilentlyContinue) {
             Set-NetFirewallRule -Name {{ rule }} @rule
         } else {
             [void](New-NetFirewallRule -Name {{ rule }} -DisplayName {{ rule_title }} @rule)
@@ -89,16 +96,24 @@
         $found[0]
     }
 {% else %}
+    # Whether a certificate is for all of these names.
+    function Test-Name($certificate, $names) {
+        $has = @($certificate.DnsNameList | ForEach-Object { $_.Unicode })
+        -not @($names | Where-Object { $has -notcontains $_ }).Count
+    }
+
     # The certificate that the listener has, if it is good; else one made before; else a new one, signed by itself.
     function Get-Certificate {
         $listener = Get-Listener
+        $names = @({% for one in names %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %})
         $store = @(Get-ChildItem 'Cert:\LocalMachine\My' | Where-Object { Test-Certificate $_ })
+        # One of the script's own must have the names; what somebody else gave the listener stays.
+        $store = @($store | Where-Object { $_.FriendlyName -ne {{ friendly_name }} -or (Test-Name $_ $names) })
         $used = @($store | Where-Object { $listener -and $_.Thumbprint -eq $listener.CertificateThumbprint })
         $made = @($store | Where-Object { $_.FriendlyName -eq {{ friendly_name }} } | Sort-Object NotAfter -Descending)
         $found = $used + $made
         if ($found.Count) { return $found[0] }
         $computer = Get-CimInstance Win32_ComputerSystem
-        $names = @({% for one in names %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %})
         if ($computer.PartOfDomain) { $names += '{0}.{1}' -f $env:COMPUTERNAME, $computer.Domain }
         $names += $env:COMPUTERNAME
         $new = @{ DnsName = $names; CertStoreLocation = 'Cert:\LocalMachine\My' }
@@ -171,7 +186,7 @@
     Show-Accounts
 {% else %}
     function Install-Server {
-        if (Get-Service sshd -ErrorAction Ignore) { return }
+        if (Get-Service sshd -ErrorAction SilentlyContinue) { return }
 {% if capability %}
         $capability = @(Get-WindowsCapability -Online -Name 'OpenSSH.Server*')
         if (-not $capability.Count) { throw 'this Windows knows no capability OpenSSH.Server' }
@@ -191,17 +206,36 @@
         $new = {{ key_line }}
         $lines = @()
         if (Test-Path -LiteralPath $path) { $lines = @([IO.File]::ReadAllLines($path)) }
-        if (-not @($lines | Where-Object { $_.Contains($key) }).Count) {
+        if (-not @($lines | Where-Object { $_.Contains($key) -and -not $_.TrimStart().StartsWith('#') }).Count) {
             [IO.File]::WriteAllLines($path, [string[]]($lines + $new))
         }
         $acl = New-Object Security.AccessControl.FileSecurity
         $acl.SetAccessRuleProtection($true, $false)
+        # sshd does not read a file of anybody else's either. The last of the two is the group of administrators.
+        $acl.SetOwner((New-Object Security.Principal.SecurityIdentifier({{ key_owners[1] }})))
         foreach ($sid in @({% for one in key_owners %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %})) {
             $who = New-Object Security.Principal.SecurityIdentifier($sid)
             $all = New-Object Security.AccessControl.FileSystemAccessRule($who, 'FullControl', 'Allow')
             $acl.AddAccessRule($all)
         }
         [IO.File]::SetAccessControl($path, $acl)
+    }
+
+{% if from %}
+    # Windows' own rule for sshd lets in anybody, whatever this one says.
+    function Show-OtherRule {
+        $other = Get-NetFirewallRule -Name 'OpenSSH-Server-In-TCP' -ErrorAction SilentlyContinue
+        if ($other -and $other.Enabled -eq 'True') {
+            'Note: the rule OpenSSH-Server-In-TCP lets in others too. If nobody else needs it:'
+            '  Disable-NetFirewallRule -Name OpenSSH-Server-In-TCP'
+        }
+    }
+
+{% endif %}
+    # The account as sshd knows it: one of a domain by its domain.
+    function Get-Account {
+        if ($env:USERDOMAIN -eq $env:COMPUTERNAME) { return $env:USERNAME }
+        "'{0}\{1}'" -f $env:USERDOMAIN, $env:USERNAME
     }
 
     function Show-HostKey {
@@ -232,11 +266,14 @@
     ''
     'This server is open over SSH. Its line in the inventory:'
     ''
-    '  connection: { via: ssh, user: ' + $env:USERNAME + ', key_file: ~/.ssh/id_ed25519 }'
+    '  connection: { via: ssh, user: ' + (Get-Account) + ', key_file: ~/.ssh/id_ed25519 }'
     ''
     Show-HostKey
     'Accounts that work: every administrator here, of the domain or of this server. With a key a session reaches no'
     'further server; with a password it does.'
     Test-Configuration
+{% if from %}
+    Show-OtherRule
+{% endif %}
 {% endif %}
 }

@@ -15,7 +15,7 @@ pub struct Request {
     pub windows: Windows,
     /// How.
     pub way: Way,
-    /// Who may connect, as addresses and networks of the firewall; empty for anybody.
+    /// Who may connect, as addresses and networks of the firewall; empty for anybody, or whoever a rule lets in already.
     pub from: Vec<String>,
 }
 
@@ -80,8 +80,6 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub fn script(request: &Request) -> Result<String, String> {
     let Request { windows, way, from } = request;
     let leaves: Leaves = if matches!(way, Way::Ssh { .. }) { SSH } else { WINRM };
-    let any = ["Any".to_owned()];
-    let from = if from.is_empty() { any.as_slice() } else { from.as_slice() };
     let base = context! {
         version => windows.version(),
         capability => windows.has_openssh(),
@@ -139,6 +137,11 @@ mod tests {
         script(&Request { windows, way, from: Vec::new() }).unwrap()
     }
 
+    fn ssh() -> Way {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxvbmcgZW5vdWdoIGJ1dCBubyByZWFsIGtleSBhdCBh";
+        Way::Ssh { key: PublicKey::read(key).unwrap() }
+    }
+
     #[test]
     fn nothing_is_lowered_whatever_is_asked_for() {
         let named = winrm(Certificate::Named("web01.example".to_owned()));
@@ -156,6 +159,51 @@ mod tests {
         let asked =
             Way::WinRm { certificate: Certificate::SelfSigned(Vec::new()), port: None, local_administrators: true };
         assert!(rendered(Windows::V2019, asked).contains("-Name 'LocalAccountTokenFilterPolicy' -Value 1"));
+    }
+
+    #[test]
+    fn what_is_narrower_there_stays_so() {
+        let way = winrm(Certificate::SelfSigned(Vec::new()));
+        // Who may connect is written where it was said, and a rule that is there keeps its addresses otherwise.
+        assert!(!rendered(Windows::V2019, way.clone()).contains("RemoteAddress"));
+        let from = vec!["10.0.0.0/24".to_owned()];
+        let narrow = script(&Request { windows: Windows::V2019, way, from: from.clone() }).unwrap();
+        assert!(narrow.contains("$rule.RemoteAddress = @('10.0.0.0/24')"), "{narrow}");
+        // The capability brings a rule for anybody, which is told of.
+        let text = script(&Request { windows: Windows::V2019, way: ssh(), from }).unwrap();
+        assert!(text.contains("OpenSSH-Server-In-TCP") && text.ends_with("    Show-OtherRule\n}\n"), "{text}");
+        assert!(!rendered(Windows::V2019, ssh()).contains("OpenSSH-Server-In-TCP"));
+    }
+
+    /// `-ErrorAction Ignore` breaks functions of Windows PowerShell, as the commands of the firewall are, just when there is
+    /// an error to ignore (PowerShell/PowerShell issue 1759).
+    #[test]
+    fn a_server_without_the_rule_is_no_error() {
+        for windows in Windows::ALL {
+            for way in [winrm(Certificate::SelfSigned(Vec::new())), ssh()] {
+                assert!(!rendered(windows, way).contains("-ErrorAction Ignore"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_made_before_must_have_the_names_that_are_asked_for_now() {
+        let text = rendered(Windows::V2016, winrm(Certificate::SelfSigned(vec!["web01.example".to_owned()])));
+        let (made, asked) =
+            ("$_.FriendlyName -ne 'farmhand WinRM' -or (Test-Name $_ $names)", "$names = @('web01.example')");
+        assert!(text.contains(made) && text.contains(asked), "{text}");
+    }
+
+    #[test]
+    fn keys_count_where_sshd_reads_them() {
+        let text = rendered(Windows::V2022, ssh());
+        for made in [
+            "-and -not $_.TrimStart().StartsWith('#')",
+            "$acl.SetOwner((New-Object Security.Principal.SecurityIdentifier('S-1-5-32-544')))",
+            "user: ' + (Get-Account) + '",
+        ] {
+            assert!(text.contains(made), "{made}: {text}");
+        }
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub struct Args {
     /// The port of WinRM; 5986 unless given
     #[arg(long, conflicts_with = "ssh", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Let the firewall rule take connections from this address or network alone; several times for several
+    /// Let the firewall rule take connections from this address or network alone; several times for several. A rule that is
+    /// there keeps its own where this is not given; Any takes them from everywhere
     #[arg(long, value_name = "ADDRESS")]
     from: Vec<String>,
     /// Set `LocalAccountTokenFilterPolicy`, so that all local administrators keep their rights over the network

@@ -14,10 +14,10 @@ use super::files::{self, InventoryArg};
 use super::lab_farm::{self, LabFarm};
 use super::right::Logins;
 use super::runtime::runtime;
-use super::ways::ways;
+use super::ways::to_look_at;
 use super::{Against, Exit, Failure, Ui, logins};
 use crate::diagnostic::Sources;
-use crate::doctor::{Line, Outcome, Section, examine};
+use crate::doctor::{Lacking, Line, Outcome, Section, examine};
 use crate::engine::{Sessions, Ways, nonce};
 use crate::inventory::Host;
 use crate::secret::Stores;
@@ -53,6 +53,10 @@ pub struct Args {
     quiet: bool,
 }
 
+/// By hosts' names.
+type AllWays = BTreeMap<String, Ways>;
+type AllLacking = BTreeMap<String, Lacking>;
+
 /// What came of a host.
 struct Examined {
     host: String,
@@ -81,13 +85,16 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
         logins::ask(&logins::all(&hosts), &stores)?;
     }
     let logins = Logins { sources: &sources, stores: Arc::new(stores) };
-    let ways = ways_to(&logins, &hosts, lab.as_ref())?;
+    let (ways, lacking) = ways_to(&logins, &hosts, lab.as_ref())?;
     let nonce = nonce().context("the system has no randomness to give").map_err(Failure::work)?;
     let sessions = Sessions::new(ways, nonce, Arc::new(|_| Err("nothing here needs a secret".to_owned())));
     let examined: Vec<Examined> = runtime()?.block_on(async {
-        let looked = hosts
-            .iter()
-            .map(|host| async { Examined { host: host.name.clone(), sections: examine(&sessions, &host.name).await } });
+        let none = Lacking::default();
+        let look = async |host: &str| {
+            let lacking = lacking.get(host).unwrap_or(&none);
+            Examined { host: host.to_owned(), sections: examine(&sessions, host, lacking).await }
+        };
+        let looked = hosts.iter().map(|host| look(&host.name));
         stream::iter(looked).buffered(args.forks.max(1)).collect().await
     });
     if let Some(lab) = &lab {
@@ -99,11 +106,18 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<Exit, Failure> {
     Ok(if failed { Exit::Hosts } else { Exit::Ok })
 }
 
-fn ways_to(logins: &Logins, hosts: &[Arc<Host>], lab: Option<&LabFarm>) -> Result<BTreeMap<String, Ways>, Failure> {
-    match lab {
-        Some(lab) => lab.ways(),
-        None => hosts.iter().map(|host| Ok((host.name.clone(), ways(logins, host)?))).collect(),
+/// The ways to hosts, and what each lacks for going in.
+fn ways_to(logins: &Logins, hosts: &[Arc<Host>], lab: Option<&LabFarm>) -> Result<(AllWays, AllLacking), Failure> {
+    if let Some(lab) = lab {
+        return Ok((lab.ways()?, AllLacking::new()));
     }
+    let (mut ways, mut lacking) = (AllWays::new(), AllLacking::new());
+    for host in hosts {
+        let (way, lack) = to_look_at(logins, host)?;
+        ways.insert(host.name.clone(), way);
+        lacking.insert(host.name.clone(), lack);
+    }
+    Ok((ways, lacking))
 }
 
 /// What came of all hosts, for people.

@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use super::logins::{self, Needs};
 use super::right::{Against, Right};
 use super::{Failure, Ui, lab_farm};
-use crate::diagnostic::{Diagnostic, Sources, Span, render_all};
+use crate::diagnostic::{self, Diagnostic, Sources, Span, render_all};
 use crate::inventory::{self, ALL, Host, Inventory, InventoryFiles};
 use crate::playbook::{Loaded, Packages, Request, load};
 use crate::secret::Stores;
@@ -140,7 +140,10 @@ pub fn inventory_in(
             note(ui, sources, &loaded.0);
             Ok(loaded)
         }
-        _ => Err(show(ui, sources, &diagnostics)),
+        _ => {
+            diagnostic::sort(&mut diagnostics);
+            Err(show(ui, sources, &diagnostics))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod explain;
 mod failure;
 mod farm;
 mod files;
+mod hidden_line;
 mod init;
 mod interrupt;
 mod inventory;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::hidden_line::hidden_line;
 use crate::engine::Password;
 use crate::secret::Given;
 use crate::value::{SecretRef, SecretValue};
@@ -45,9 +46,7 @@ fn ask(what: &str, more: &str) -> Result<Option<Arc<Zeroizing<String>>>, Failure
     if let Some(text) = typed.get(what) {
         return Ok(Some(Arc::clone(text)));
     }
-    let terminal = console::Term::stderr();
-    let asked = terminal.write_str(&format!("{what}{more} (not shown): "));
-    let text = Zeroizing::new(asked.and_then(|()| terminal.read_secure_line()).map_err(Failure::work)?);
+    let text = hidden_line(&format!("{what}{more} (not shown): "))?;
     if text.is_empty() {
         return Err(Failure::input(format!("no {what} was typed")));
     }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::right::Logins;
-use super::{Failure, typed, winrm_way};
+use super::{Exit, Failure, typed, winrm_way};
 use crate::diagnostic::Span;
+use crate::doctor::{Lack, Lacking};
 use crate::engine::{Over, Password, Place, Reach, SqlWay, SshReach, TdsReach, Ways};
 use crate::inventory::{Host, ProxyJump, SqlVia, SshConnection, Via, WinrmAuth};
 use crate::sql::{self, Trust};
@@ -23,27 +24,74 @@ const SSH_PORT: u16 = 22;
 
 /// The ways to a host that the inventory tells of.
 pub fn ways(right: &Logins, host: &Host) -> Result<Ways, Failure> {
-    let machine = machine(right, host)?;
-    let sql = match host.sql.via {
-        SqlVia::Host => SqlWay::Machine(host.sql.instance.clone()),
-        SqlVia::Tds => SqlWay::Tds(tds(right, host)?),
+    Ok(Ways { machine: machine(right, host)?, sql: sql(right, host)? })
+}
+
+/// The ways to a host to look at: where what logs in is not to be had, they lead to the door all the same, and why nobody
+/// goes in comes with them.
+pub fn to_look_at(right: &Logins, host: &Host) -> Result<(Ways, Lacking), Failure> {
+    let mut lacking = Lacking::default();
+    let machine = machine(right, host).or_else(|failure| {
+        lacking.machine = Some(lack(failure)?);
+        Ok(Some(Reach { place: place(host), user: String::new(), password: no_password(), over: door(right, host) }))
+    })?;
+    let sql = sql(right, host).or_else(|failure| {
+        lacking.sql = Some(lack(failure)?);
+        Ok(SqlWay::Tds(tds_as(host, String::new(), no_password())))
+    })?;
+    Ok((Ways { machine, sql }, lacking))
+}
+
+/// What is wrong with what logs in; any other failure stays one.
+fn lack(failure: Failure) -> Result<Lack, Failure> {
+    if failure.exit != Exit::Input.code() {
+        return Err(failure);
+    }
+    let advice = (!failure.hints.is_empty()).then(|| failure.hints.join("\n"));
+    Ok(Lack { found: format!("{:#}", failure.error), advice })
+}
+
+fn no_password() -> Password {
+    Arc::new(|| Err("no password is given".to_owned()))
+}
+
+/// Where a host's machine is.
+fn place(host: &Host) -> Place {
+    let connection = &host.connection;
+    let port = match connection.via {
+        Via::Winrm if connection.winrm.https => WINRM_HTTPS_PORT,
+        Via::Winrm => WINRM_PORT,
+        Via::Ssh => SSH_PORT,
+        Via::Local | Via::Tds => 0,
     };
-    Ok(Ways { machine, sql })
+    Place::At(host.address.clone(), connection.port.unwrap_or(port))
+}
+
+/// How a host's machine is spoken to, without anything that logs in.
+fn door(right: &Logins, host: &Host) -> Over {
+    let connection = &host.connection;
+    match connection.via {
+        Via::Winrm => Over::WinRm(winrm_way::door(right, host)),
+        Via::Ssh => {
+            let jump = jump(host, connection.user.as_deref().unwrap_or_default());
+            let known_hosts = connection.ssh.known_hosts.clone();
+            Over::Ssh(SshReach { password: false, key: None, agent: false, known_hosts, jump })
+        }
+        Via::Local | Via::Tds => Over::Local,
+    }
 }
 
 /// The way to a host's machine; `None` where it has no door but SQL Server's.
 fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
     let connection = &host.connection;
     let nobody = |hint: &str| Failure::input(format!("nothing says who logs in to {}", host.name)).hint(hint);
-    let at = |port: u16| Place::At(host.address.clone(), connection.port.unwrap_or(port));
+    let (place, none) = (place(host), no_password());
     let found = login(right, connection.user.as_ref(), connection.password.as_ref());
-    let none: Password = Arc::new(|| Err("no password is given".to_owned()));
     Ok(match connection.via {
         Via::Tds => None,
-        Via::Local => Some(Reach { place: at(0), user: String::new(), password: none, over: Over::Local }),
+        Via::Local => Some(Reach { place, user: String::new(), password: none, over: Over::Local }),
         Via::Winrm => {
             let over = Over::WinRm(winrm_way::over(right, host)?);
-            let place = at(if connection.winrm.https { WINRM_HTTPS_PORT } else { WINRM_PORT });
             if connection.winrm.auth == WinrmAuth::Kerberos && connection.password.is_none() {
                 // Keytabs and tickets know whose they are.
                 let user = connection.user.clone().unwrap_or_default();
@@ -65,42 +113,51 @@ fn machine(right: &Logins, host: &Host) -> Result<Option<Reach>, Failure> {
             let found = if bare { or_typed(found, Some(&user))? } else { found };
             let over = Over::Ssh(ssh(right, host, &user, found.is_some())?);
             let password = found.map_or(none, |(_, password)| password);
-            Some(Reach { place: at(SSH_PORT), user, password, over })
+            Some(Reach { place, user, password, over })
         }
     })
 }
 
 /// What SSH needs besides an account. A key that is not there is a mistake in the inventory.
 fn ssh(right: &Logins, host: &Host, user: &str, password: bool) -> Result<SshReach, Failure> {
-    let SshConnection { key_file, passphrase, known_hosts, proxy_jump, agent } = &host.connection.ssh;
+    let SshConnection { key_file, passphrase, known_hosts, agent, .. } = &host.connection.ssh;
     if let Some((path, span)) = key_file
         && let Err(error) = std::fs::File::open(path)
     {
         let at = right.sources.place(*span);
         let place = format!("{}:{}:{}", at.name, at.line, at.column);
         let message = format!("{place}: the key {} of {} cannot be read: {error}", path.display(), host.name);
-        return Err(Failure::input(message));
+        return Err(Failure::input(message).hint(winrm_way::MISSING_FILE));
     }
     let opened_by = |secret: &SecretRef| -> Password {
         let (stores, secret) = (Arc::clone(&right.stores), secret.clone());
         Arc::new(move || stores.value(&secret).map_err(|error| error.to_string()))
     };
     let passphrase = passphrase.as_ref().map(|(secret, _)| opened_by(secret));
-    let jump = proxy_jump.clone().map(|ProxyJump { user: own, host, port }| Jump {
-        user: own.unwrap_or_else(|| user.to_owned()),
-        host,
-        port,
-    });
     Ok(SshReach {
         password,
         key: key_file.clone().map(|(path, _)| (path, passphrase)),
         agent: *agent,
         known_hosts: known_hosts.clone(),
-        jump,
+        jump: jump(host, user),
     })
 }
 
+/// The host by way of which a host is reached; where nothing else is said, its user logs in there too.
+fn jump(host: &Host, user: &str) -> Option<Jump> {
+    let ProxyJump { user: own, host, port } = host.connection.ssh.proxy_jump.clone()?;
+    Some(Jump { user: own.unwrap_or_else(|| user.to_owned()), host, port })
+}
+
 /// The way to a host's SQL Server.
+fn sql(right: &Logins, host: &Host) -> Result<SqlWay, Failure> {
+    Ok(match host.sql.via {
+        SqlVia::Host => SqlWay::Machine(host.sql.instance.clone()),
+        SqlVia::Tds => SqlWay::Tds(tds(right, host)?),
+    })
+}
+
+/// The way to SQL Server's own port.
 fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
     let sql = &host.sql;
     let found = or_typed(login(right, sql.user.as_ref(), sql.password.as_ref()), sql.user.as_ref())?;
@@ -108,12 +165,17 @@ fn tds(right: &Logins, host: &Host) -> Result<TdsReach, Failure> {
         let failure = Failure::input(format!("nothing says who logs in to SQL Server on {}", host.name));
         failure.hint("in the inventory: sql: { via: tds, user: farmhand, password: \"{{ secret('sql-farmhand') }}\" }")
     })?;
+    Ok(tds_as(host, user, password))
+}
+
+fn tds_as(host: &Host, user: String, password: Password) -> TdsReach {
+    let sql = &host.sql;
     let address = sql.address.clone().unwrap_or_else(|| host.address.clone());
     // Certificates are made out to names.
     let certificate_name = if address.parse::<IpAddr>().is_ok() { host.name.clone() } else { address.clone() };
     let place = Place::At(address, sql.port.unwrap_or(sql::PORT));
     let trust = sql.ca.as_ref().map_or(Trust::System, |pem| Trust::Also(pem.to_vec()));
-    Ok(TdsReach { place, certificate_name, trust, user, password })
+    TdsReach { place, certificate_name, trust, user, password }
 }
 
 /// Who logs in, the password typed where nothing says what finds it.

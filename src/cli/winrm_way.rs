@@ -16,22 +16,37 @@ use crate::transport::winrm::Auth;
 use crate::transport::winrm::kerberos::{Kdc, Kerberos, Proof};
 use crate::value::SecretRef;
 
+/// What to do about a file that cannot be read.
+pub const MISSING_FILE: &str = "put it there, let yourself read it, or mend its path in the inventory";
+
 /// What WinRM needs besides an account. A file that is not there is a mistake in the inventory.
 pub fn over(right: &Logins, host: &Host) -> Result<WinrmReach, Failure> {
+    let winrm = &host.connection.winrm;
+    let mut over = door(right, host);
+    if winrm.auth == WinrmAuth::Kerberos {
+        over.auth = Auth::Kerberos(Arc::new(kerberos(right, host)?));
+    }
+    if let Some(tls) = &mut over.tls {
+        tls.certificate = certificate(right, host, winrm)?;
+    }
+    Ok(over)
+}
+
+/// The way to the door, without what logs in there.
+pub fn door(right: &Logins, host: &Host) -> WinrmReach {
     let winrm = &host.connection.winrm;
     let auth = match winrm.auth {
         WinrmAuth::Ntlm => Auth::Ntlm,
         WinrmAuth::Negotiate => Auth::Negotiate,
         WinrmAuth::Basic => Auth::Basic,
         WinrmAuth::Certificate => Auth::Certificate,
-        WinrmAuth::Kerberos => Auth::Kerberos(Arc::new(kerberos(right, host)?)),
+        WinrmAuth::Kerberos => Auth::Kerberos(Arc::default()),
     };
-    let tls = if winrm.https { Some(tls(right, host)?) } else { None };
     let proxy = winrm.proxy.as_ref().map(|WebProxy { host, port, user, password }| {
         let login = user.clone().zip(password.as_ref().map(|(secret, _)| found(right, secret)));
         ProxyReach { host: host.clone(), port: *port, login }
     });
-    Ok(WinrmReach { auth, tls, proxy })
+    WinrmReach { auth, tls: winrm.https.then(|| tls(host)), proxy }
 }
 
 /// What Kerberos needs besides the account.
@@ -66,7 +81,7 @@ pub fn holder(host: &Host) -> String {
     certificate.map_or_else(String::new, |(path, _)| format!("the holder of {}", path.display()))
 }
 
-fn tls(right: &Logins, host: &Host) -> Result<WinrmTls, Failure> {
+fn tls(host: &Host) -> WinrmTls {
     let winrm = &host.connection.winrm;
     let trust = match (winrm.fingerprint, &winrm.ca) {
         (Some(hash), _) => Trust::Only(CertificateHash(hash)),
@@ -75,7 +90,7 @@ fn tls(right: &Logins, host: &Host) -> Result<WinrmTls, Failure> {
     };
     // Certificates are made out to names.
     let name = if host.address.parse::<IpAddr>().is_ok() { host.name.clone() } else { host.address.clone() };
-    Ok(WinrmTls { name, trust, certificate: certificate(right, host, winrm)? })
+    WinrmTls { name, trust, certificate: None }
 }
 
 /// What opens the certificate that logs in.
@@ -103,7 +118,8 @@ fn read(right: &Logins, host: &Host, what: &str, path: &Path, span: Span) -> Res
     std::fs::read(path).map_err(|error| {
         let at = right.sources.place(span);
         let place = format!("{}:{}:{}", at.name, at.line, at.column);
-        Failure::input(format!("{place}: the {what} {} of {} cannot be read: {error}", path.display(), host.name))
+        let message = format!("{place}: the {what} {} of {} cannot be read: {error}", path.display(), host.name);
+        Failure::input(message).hint(MISSING_FILE)
     })
 }
 

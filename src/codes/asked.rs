@@ -16,6 +16,9 @@ const FACILITIES: &[(u32, Area, &str)] = &[
 /// The upper half of the HRESULTs that hold a system error of Windows.
 const SYSTEM: u32 = 0x8007;
 
+/// How many entries are named that may be meant, besides those whose codes go on where the question ends.
+const MOST_NEAR: usize = 5;
+
 /// One way to write a code, so that all ways to write it are alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Spelling {
@@ -58,7 +61,28 @@ pub fn look_up(asked: &str) -> Asked {
     if !found.is_empty() {
         return Asked::Known(found.into_iter().map(|entry| Found { entry, closer: closer(entry) }).collect());
     }
-    Asked::Unknown { near: near(&question, of_area()), hint: question.hint() }
+    // One word can be all that is remembered of a code, as `CBT` of `401.cbt`.
+    let has_all = |text: &String| has_words(text, &question.text);
+    let of_words: Vec<&Entry> = of_area().filter(|entry| entry.codes.iter().any(has_all)).collect();
+    if let [one] = of_words.as_slice() {
+        return Asked::Known(vec![Found { entry: one, closer: closer(one) }]);
+    }
+    let parts = of_area().filter(|it| it.codes.iter().any(|code| words(code).starts_with(&question.head())));
+    let told = of_area().filter(|it| it.codes.iter().chain([&it.name, &it.means]).any(has_all));
+    let mut near: Vec<&Entry> = parts.collect();
+    for entry in close(&question, of_area()).into_iter().chain(told) {
+        if near.len() < MOST_NEAR && !near.contains(&entry) {
+            near.push(entry);
+        }
+    }
+    Asked::Unknown { near, hint: question.hint() }
+}
+
+/// Whether a text has every word of a question, of which none is a mere number and one at least is of three letters.
+fn has_words(text: &str, question: &str) -> bool {
+    let there = tokens(text);
+    let is_word = |word: &str| word.len() >= 3 && word.bytes().any(|byte| byte.is_ascii_alphabetic());
+    question.split('/').all(|word| is_word(word) && there.iter().any(|it| it == word))
 }
 
 /// The entries whose codes go on where this one's ends, as `18456/8` does `18456`.
@@ -69,8 +93,8 @@ fn closer(entry: &'static Entry) -> Vec<&'static Entry> {
     same.filter(|other| other.codes.iter().any(goes_on)).collect()
 }
 
-/// At most five entries whose codes or names are close to what was asked.
-fn near(question: &Question, among: impl Iterator<Item = &'static Entry>) -> Vec<&'static Entry> {
+/// Entries whose codes or names are close to what was asked.
+fn close(question: &Question, among: impl Iterator<Item = &'static Entry>) -> Vec<&'static Entry> {
     let allowed = (question.text.chars().count() / 4).max(1);
     let distance = |entry: &Entry| {
         let texts = entry.codes.iter().chain([&entry.name]);
@@ -83,7 +107,7 @@ fn near(question: &Question, among: impl Iterator<Item = &'static Entry>) -> Vec
     let mut close: Vec<(usize, &Entry)> =
         among.map(|entry| (distance(entry), entry)).filter(|(distance, _)| *distance <= allowed).collect();
     close.sort_by_key(|(distance, _)| *distance);
-    close.into_iter().take(5).map(|(_, entry)| entry).collect()
+    close.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// A code as it was asked for.
@@ -127,6 +151,11 @@ impl Question {
             Spelling::Number(number) => self.numbers.contains(number),
             Spelling::Words(words) => *words == self.text,
         })
+    }
+
+    /// How the codes begin that tell it more closely, as `404/` those of `404`.
+    fn head(&self) -> String {
+        format!("{}/", self.text)
     }
 
     /// What a number that nobody listed still tells.
@@ -250,6 +279,12 @@ mod tests {
         check("HTTP Error 500.19", "iis 500.19");
         check("401.cbt", "winrm 401.cbt");
         check("401 with CBT", "winrm 401.cbt");
+        check("CBT", "winrm 401.cbt");
+        check("channel binding", "winrm 401.cbt");
+        check("404", "? 404.0 404.2 404.3 404.7 404.8 404.11 404.13 404.14 404.15 ");
+        check("0x800f0954", "windows 0x800F0954");
+        check("0x80070520", "windows 1312");
+        check("233", "sql 233");
         check("401", "winrm 401");
         check("KDC_ERR_S_PRINCIPAL_UNKNOWN", "kerberos 7");
         check("krb_ap_err_skew", "kerberos 37");

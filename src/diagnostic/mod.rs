@@ -10,6 +10,15 @@ pub use render::{Paint, render, render_all};
 pub use source::{MAX_FILE_BYTES, Place, SourceId, Sources, Span};
 pub use suggest::{did_you_mean, shown};
 
+use std::collections::BTreeSet;
+
+/// Puts mistakes in order of place, each once: what a group says is read for every host in it.
+pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.is_some(), diagnostic.span.map(|it| (it.source, it.start))));
+    let mut seen = BTreeSet::new();
+    diagnostics.retain(|it| seen.insert((it.span, it.message.clone(), it.help.clone(), it.notes.clone())));
+}
+
 /// A mistake in the user's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -47,5 +56,20 @@ impl Diagnostic {
     pub fn note(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
         self.notes.push((span, text.into()));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_told_once_wherever_it_was_met() {
+        let source = Sources::new().add("inventory.yml", "ab");
+        let at = |start, message: &str| Diagnostic::new(Span { source, start, end: start + 1 }, message);
+        // Two things are wrong at one place, met for one host after the other.
+        let mut met = vec![at(1, "b"), at(0, "x"), at(0, "y"), at(0, "x"), at(0, "y"), Diagnostic::nowhere("n")];
+        sort(&mut met);
+        assert_eq!(met, [Diagnostic::nowhere("n"), at(0, "x"), at(0, "y"), at(1, "b")]);
     }
 }

@@ -2,9 +2,35 @@
 
 use serde::Serialize;
 
-use super::check::{Line, Outcome, Sheet};
+use super::check::{Check, Line, Outcome, Sheet};
 use super::{door, inside, sql};
 use crate::engine::{Over, Sessions, SqlWay};
+
+/// Why nobody can log in to a host, as far as that is known before it is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Lacking {
+    /// What its machine's door lacks.
+    pub machine: Option<Lack>,
+    /// What its SQL Server's own port lacks.
+    pub sql: Option<Lack>,
+}
+
+/// What is wrong with what logs in.
+#[derive(Clone, Debug)]
+pub struct Lack {
+    /// What it is.
+    pub found: String,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+impl Lack {
+    /// The line that tells of it.
+    pub(super) fn line(&self) -> Line {
+        let (found, advice) = (self.found.clone(), self.advice.clone());
+        Line { check: Check::Account, outcome: Outcome::Failed, found, advice }
+    }
+}
 
 /// A door of a host and what came of its checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,13 +48,15 @@ impl Section {
     }
 }
 
-/// Looks at every door of a host and, where one opens, at the host. It changes nothing.
-pub async fn examine(sessions: &Sessions, host: &str) -> Vec<Section> {
+/// Looks at every door of a host and, where one opens, at the host. It changes nothing. A door that lacks what logs in is
+/// looked at from outside.
+pub async fn examine(sessions: &Sessions, host: &str, lacking: &Lacking) -> Vec<Section> {
     let Ok(ways) = sessions.ways(host) else { return Vec::new() };
     let mut sections = Vec::new();
     if let Some(reach) = &ways.machine {
         let mut sheet = Sheet::new([door::checks(&reach.over), inside::checks(&reach.over)].concat());
-        if let Some((transport, logon)) = door::open(&mut sheet, sessions, host, reach).await {
+        if let Some((transport, logon)) = door::open(&mut sheet, sessions, host, reach, lacking.machine.as_ref()).await
+        {
             inside::look(&mut sheet, transport, &reach.over, logon, &ways.sql).await;
         }
         let door = match &reach.over {
@@ -40,7 +68,7 @@ pub async fn examine(sessions: &Sessions, host: &str) -> Vec<Section> {
     }
     if let SqlWay::Tds(reach) = &ways.sql {
         let mut sheet = Sheet::new(sql::OVER_TDS);
-        sql::over_tds(&mut sheet, sessions, host, reach).await;
+        sql::over_tds(&mut sheet, sessions, host, reach, lacking.sql.as_ref()).await;
         sections.push(Section { door: "TDS", lines: sheet.finish() });
     }
     sections

@@ -141,7 +141,17 @@ async fn tell(transport: &mut Transport) -> Result<Told, String> {
     };
     let said = plain_stderr(transport.stderr());
     let _ = transport.stop().await;
-    Err(format!("PowerShell ended with code {code} and told nothing; it said: {said}"))
+    Err(ended(code, &said))
+}
+
+/// That PowerShell did not run, and behind a line's end what to do.
+fn ended(code: i32, said: &str) -> String {
+    let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said = if said.is_empty() { String::new() } else { format!(": {}", said.join("\n  ")) };
+    format!(
+        "PowerShell ended with code {code} and told nothing{said}\nlog in by hand as the same account and start \
+         powershell.exe -NoProfile; over SSH its shell must find it on its PATH"
+    )
 }
 
 /// What is told, once its line is whole; a profile or a policy may print a banner before it.
@@ -171,6 +181,14 @@ fn facts(answer: Option<Answer>) -> Result<HostFacts, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_powershell_that_did_not_run_is_told_with_its_words_and_what_to_do() {
+        let line = Line::failed_as_told(Check::Language, &ended(127, "bash: powershell.exe: not found; sorry\nmore\n"));
+        assert!(line.found.ends_with("told nothing: bash: powershell.exe: not found; sorry\n  more"), "{line:?}");
+        assert!(line.advice.is_some_and(|advice| advice.starts_with("log in by hand")));
+        assert!(ended(1, " \n").contains("told nothing\n"));
+    }
 
     #[test]
     fn what_is_told_is_found_behind_a_banner_and_not_before_it_is_whole() {

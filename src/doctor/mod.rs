@@ -10,8 +10,9 @@ mod judge;
 mod network;
 mod prelogin;
 mod settings;
+mod speaks;
 mod sql;
 pub mod told;
 
 pub use check::{Check, Line, Outcome};
-pub use examine::{Section, examine};
+pub use examine::{Lack, Lacking, Section, examine};

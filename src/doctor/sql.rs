@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::check::{Check, Line, Sheet};
+use super::examine::Lack;
 use super::network;
 use super::prelogin::{self, Prelogin};
+use super::speaks;
 use super::told::Told;
 use crate::engine::{Sessions, TdsReach};
 use crate::hostcall::{Answer, Read, SqlRows};
@@ -69,7 +71,7 @@ pub fn by_the_machine(sheet: &mut Sheet, told: &Told, instance: &str, answer: Op
 }
 
 /// The instance over its own port.
-pub async fn over_tds(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach: &TdsReach) {
+pub async fn over_tds(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach: &TdsReach, lack: Option<&Lack>) {
     let Some(stream) = network::reach(sheet, &reach.place, "TCP/IP is enabled for the instance").await else { return };
     match prelogin::ask(stream).await {
         Ok(Prelogin { version, encryption }) => {
@@ -84,9 +86,20 @@ pub async fn over_tds(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach:
             }
         }
         Err(why) => {
-            sheet.put(Line::failed(Check::Prelogin, why, "check that the port is SQL Server's"));
+            let heard = match reach.place.find().await {
+                Ok((host, port)) => speaks::hear(&host, port).await,
+                Err(_) => None,
+            };
+            let found = heard.map_or(why, |heard| format!("what listens there {heard}, not TDS"));
+            let advice = "name the port of the instance: SQL Server Configuration Manager shows it under TCP/IP, IPAll; \
+                          that of a default instance is 1433";
+            sheet.put(Line::failed(Check::Prelogin, found, advice));
             return;
         }
+    }
+    if let Some(lack) = lack {
+        sheet.put(lack.line());
+        return;
     }
     let asked = match sessions.tds(host).await {
         Ok(Some(mut session)) => {

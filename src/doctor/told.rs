@@ -61,6 +61,19 @@ pub struct WinRm {
     pub idle_timeout_ms: u64,
 }
 
+impl WinRm {
+    /// How it is set up out of the box, since Windows Server 2012.
+    pub const STOCK: WinRm = WinRm {
+        max_envelope_kb: 500,
+        allow_unencrypted: false,
+        basic: false,
+        max_shells_per_user: 30,
+        max_memory_per_shell_mb: 1024,
+        max_concurrent_users: 10,
+        idle_timeout_ms: 7_200_000,
+    };
+}
+
 /// What WinRM listens at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {

@@ -1,4 +1,11 @@
 //! Who changes a host, told to it by each session before its first change.
+//!
+//! Runs that share a `.farmhand` folder are held apart by its locks, others by this: the run, the controller's identity,
+//! who, why, since when. The agent keeps it in `%SystemDrive%\farmhand\run\marker.json` with its own process number and
+//! start time, under the mutex that a changing batch holds. It counts as long as that process lives, so nothing has to take
+//! it away: one that was killed leaves it for the three minutes that its shell lives. Meanwhile another controller's batch is
+//! refused as a whole; the same controller goes on at once. Where each batch has a process of its own (a host that holds
+//! input back until it ends), it counts for the length of a batch.
 
 use super::ended::Ended;
 use super::host::HostRun;

@@ -26,7 +26,9 @@ pub(super) fn text(node: &Node, what: &str, scope: &Scope, diagnostics: &mut Vec
 
 pub(super) fn port(node: &Node, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Option<u16> {
     let value = scope.data(node, None)?;
-    let port = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0);
+    // In quotes a number of a port is still one: nothing else could be meant.
+    let number = value.as_str().map_or_else(|| value.as_u64(), |text| text.trim().parse().ok());
+    let port = number.and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0);
     if port.is_none() {
         diagnostics.push(Diagnostic::new(node.span, "`port` must be a number from 1 to 65535"));
     }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::groups::{Book, Written};
 use super::vars::VarsFiles;
-use super::{ALL, Host, Inventory, ansible, connection, entry, lab, sql, tree};
+use super::{ALL, Branch, Host, Inventory, ansible, connection, entry, lab, sql, tree};
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::template::{Scope, Value, Variables, with_deep_stack};
 use crate::yaml::{self, Node};
@@ -46,7 +46,7 @@ fn read(
         return Some(finish(sources, files, book, extra, diagnostics));
     }
     let source = sources.read(files.inventory).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
-    if ansible::dialect(files.inventory, sources.text(source)) != ansible::Dialect::Own {
+    if ansible::dialect(files.inventory, sources, source) != ansible::Dialect::Own {
         let mut reader = ansible::Reader::new(sources, diagnostics);
         reader.file(files.inventory, source);
         let book = reader.finish();
@@ -104,9 +104,15 @@ fn resolve(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Inventory {
     let mut inventory = Inventory { notes: std::mem::take(&mut book.notes), ..Inventory::default() };
+    let tree = tree::tree(&book);
+    if book.ansible {
+        let order = members(&book, &tree, ALL).into_iter().map(str::to_owned).zip(0..);
+        let order: BTreeMap<String, usize> = order.collect();
+        book.hosts.sort_by_cached_key(|host, _| order.get(host).copied());
+    }
     let book = &book;
     let names = book.groups.keys().map(String::as_str);
-    let mut members: BTreeMap<&str, IndexSet<&str>> = names.map(|name| (name, members(book, name))).collect();
+    let mut members: BTreeMap<&str, IndexSet<&str>> = names.map(|name| (name, members(book, &tree, name))).collect();
     members.insert(ALL, book.hosts.keys().map(String::as_str).collect());
     let mut groups_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (group, hosts) in &members {
@@ -114,14 +120,16 @@ fn resolve(
             groups_of.entry(host).or_default().push(group);
         }
     }
-    let order = |host: &str| book.hosts.get_index_of(host);
     for (group, hosts) in &members {
         let mut hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
-        hosts.sort_by_key(|host| order(host));
+        // Ansible counts the places of `web[0]` from the group's own hosts on.
+        if !book.ansible {
+            hosts.sort_by_key(|host| book.hosts.get_index_of(host));
+        }
         inventory.groups.insert((*group).to_owned(), hosts);
     }
     inventory.groups_value = Value::from_serialize(&inventory.groups);
-    inventory.tree = tree::tree(book);
+    inventory.tree.clone_from(&tree);
     let depths = book.depths();
     for (name, written) in &book.hosts {
         if book.groups.contains_key(name) && !book.ansible {
@@ -143,19 +151,17 @@ fn resolve(
     inventory
 }
 
-/// The hosts of a group and of the groups in it.
-fn members<'a>(book: &'a Book, group: &'a str) -> IndexSet<&'a str> {
-    let mut hosts = IndexSet::new();
-    let mut seen = IndexSet::new();
-    let mut open = vec![group];
-    while let Some(name) = open.pop() {
-        if !seen.insert(name) {
-            continue;
-        }
-        if let Some(group) = book.groups.get(name) {
-            hosts.extend(group.hosts.iter().map(String::as_str));
-            open.extend(group.children.iter().map(|child| &*child.text));
-        }
+/// The hosts of a group and of the groups in it: its own first, then those of the groups directly in it, and so on.
+fn members<'a>(book: &'a Book, tree: &'a IndexMap<String, Branch>, group: &'a str) -> IndexSet<&'a str> {
+    let own = book.groups.get(group).into_iter().flat_map(|group| &group.hosts);
+    let mut hosts: IndexSet<&str> = own.map(String::as_str).collect();
+    let mut groups = IndexSet::from([group]);
+    let mut next = 0;
+    while let Some(&name) = groups.get_index(next) {
+        next += 1;
+        let Some(branch) = tree.get(name) else { continue };
+        hosts.extend(branch.hosts.iter().map(String::as_str));
+        groups.extend(branch.children.iter().map(String::as_str));
     }
     hosts
 }

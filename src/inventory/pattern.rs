@@ -172,7 +172,11 @@ fn named<'a>(inventory: &'a Inventory, name: &str) -> Result<Vec<&'a str>, Compl
     let wildcard = name.contains(['*', '?', '[']);
     let mut hosts = IndexSet::new();
     let mut any = false;
-    for (group, members) in &inventory.groups {
+    // Groups in the order in which they are written; a place counts from the first on.
+    let order = |group: &String| inventory.tree.get_index_of(group);
+    let mut groups: Vec<(&String, &Vec<String>)> = inventory.groups.iter().collect();
+    groups.sort_by_key(|(group, _)| order(group));
+    for (group, members) in groups {
         if group == name || (wildcard && fits(name, group)) {
             any = true;
             hosts.extend(members.iter().map(String::as_str));

@@ -26,16 +26,19 @@ pub(super) fn tree(book: &Book) -> IndexMap<String, Branch> {
         groups.iter().flat_map(|(_, group)| &group.children).map(|child| &*child.text).collect();
     let grouped: IndexSet<&str> =
         groups.iter().filter(|(name, _)| named(name)).flat_map(|(_, group)| &group.hosts).map(String::as_str).collect();
-    let alone = book.hosts.keys().filter(|host| !grouped.contains(host.as_str())).cloned().collect();
+    let own = book.groups.get(UNGROUPED).into_iter().flat_map(|group| &group.hosts);
+    let alone = own.chain(book.hosts.keys()).filter(|host| !grouped.contains(host.as_str())).cloned();
+    let alone: IndexSet<String> = alone.collect();
 
     let mut tree = IndexMap::new();
     let mut top = Branch { hosts: Vec::new(), children: vec![UNGROUPED.to_owned()] };
-    let own = book.groups.get(ALL).into_iter().flat_map(|group| &group.children).map(|child| child.text.to_string());
-    top.children.extend(own.filter(|child| child != UNGROUPED));
+    let own = book.groups.get(ALL).into_iter().flat_map(|group| &group.children).map(|child| &*child.text);
+    let own: IndexSet<&str> = own.filter(|child| *child != UNGROUPED).collect();
+    top.children.extend(own.into_iter().map(str::to_owned));
     let outermost = groups.iter().map(|(name, _)| *name).filter(|name| named(name) && !below.contains(name));
     top.children.extend(outermost.map(str::to_owned));
     tree.insert(ALL.to_owned(), top);
-    tree.insert(UNGROUPED.to_owned(), Branch { hosts: alone, children: Vec::new() });
+    tree.insert(UNGROUPED.to_owned(), Branch { hosts: alone.into_iter().collect(), children: Vec::new() });
     for (name, group) in groups.into_iter().filter(|(name, _)| named(name)) {
         let hosts: IndexSet<&String> = group.hosts.iter().collect();
         let children: IndexSet<&str> = group.children.iter().map(|child| &*child.text).collect();

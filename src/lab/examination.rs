@@ -5,17 +5,6 @@ use super::faults::{Fault, Faults};
 use super::{LabError, LabHost};
 use crate::doctor::told::{FULL_LANGUAGE, Listener, Policies, Service, Token, Told, WinRm};
 
-/// How WinRM is set up out of the box, since Windows Server 2012.
-const STOCK: WinRm = WinRm {
-    max_envelope_kb: 500,
-    allow_unencrypted: false,
-    basic: false,
-    max_shells_per_user: 30,
-    max_memory_per_shell_mb: 1024,
-    max_concurrent_users: 10,
-    idle_timeout_ms: 7_200_000,
-};
-
 /// Everyone, those who came over the network, and users.
 const GROUPS: [&str; 3] = ["S-1-1-0", "S-1-5-2", "S-1-5-32-545"];
 /// Administrators.
@@ -57,7 +46,7 @@ impl LabHost {
                 groups: groups.collect(),
                 filtered: false,
             }),
-            winrm: Some(computer.winrm.unwrap_or(STOCK)),
+            winrm: Some(computer.winrm.unwrap_or(WinRm::STOCK)),
             listeners: Some(vec![Listener {
                 transport: "HTTP".to_owned(),
                 address: "*".to_owned(),

@@ -11,7 +11,7 @@ use super::secrets::SecretUse;
 use super::tags::Choice;
 use super::written::{WrittenPlay, WrittenPlaybook};
 use super::{Place, Play, Playbook};
-use crate::diagnostic::{Diagnostic, Sources, Span};
+use crate::diagnostic::{self, Diagnostic, Sources, Span};
 use crate::inventory::{self, Host, Inventory, InventoryFiles, hosts_of};
 use crate::template::{extra_variables, with_deep_stack};
 use crate::yaml::{self, Node};
@@ -46,8 +46,7 @@ pub struct Loaded {
 pub fn load(sources: &mut Sources, request: &Request) -> Loaded {
     let mut diagnostics = Vec::new();
     let playbook = with_deep_stack(|| resolve(sources, request, &mut diagnostics));
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.is_some(), diagnostic.span.map(|it| (it.source, it.start))));
-    diagnostics.dedup();
+    diagnostic::sort(&mut diagnostics);
     Loaded { playbook, diagnostics }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{Existing, Recipe, Recipient, SecretError, Stores, Surroundings};
+use super::{Existing, Recipe, SecretError, Stores, Surroundings};
 use crate::value::{SecretRef, SecretValue, Store};
 
 fn stores(folder: &TempDir, identity: &str) -> Stores {
@@ -234,6 +234,8 @@ fn ssh_key(folder: &TempDir, name: &str, arguments: &[&str]) -> Option<String> {
 #[cfg(unix)]
 #[test]
 fn secrets_are_sealed_for_whoever_is_in_the_list_now() {
+    use super::Recipient;
+
     let folder = TempDir::new().unwrap();
     let ours = stores(&folder, "identity");
     ours.init().unwrap();

@@ -11,7 +11,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use node::{Content, Entry, Key, Node, Scalar, nothing};
+pub use node::{Content, Entry, Key, Node, Scalar, nothing, quoted};
 pub use parse::{MAX_DEPTH, MAX_NODES, parse, parse_foreign};
 pub use scalar::resolve;
 pub use shape::{identifier, map, reject_unknown_keys, scalar_text, text};

@@ -95,6 +95,11 @@ impl Node {
     }
 }
 
+/// A node that is a text, whatever it looks like.
+pub fn quoted(text: &str, span: Span) -> Node {
+    Node { span, content: Content::Scalar(Scalar { text: Arc::from(text), plain: false, verbatim: None }) }
+}
+
 /// A node that is nothing at all.
 pub fn nothing(span: Span) -> Node {
     Node { span, content: Content::Scalar(Scalar { text: Arc::from(""), plain: true, verbatim: None }) }

@@ -1,10 +1,11 @@
 """What it takes to deliver a release of 200 MB, and to deliver it again when one file of 50 KB has changed."""
 
-import json
 import random
 import shutil
 import subprocess
 import time
+
+from applied import applied
 
 RELEASE_BYTES = 200 * 1000 * 1000
 FILES = 2000
@@ -51,22 +52,11 @@ def make(folder):
     return files
 
 
-def deliver(run, folder):
-    """Wall seconds, peak memory in MiB and traffic of a delivery; the reason where there was none."""
-    seconds, work, memory, code, text = run(folder, "--lab", "apply", "site.yml", "--yes", "--json")
-    start = text.find("{")
-    host = json.loads(text[start:])["hosts"][0] if code == 0 and start >= 0 else {}
-    if host.get("status") != "changed":
-        return None, "delivery: exit %d: %s" % (code, text[-500:])
-    return (seconds, work, memory, host["traffic"]), None
-
-
-def told(what, delivery, payload):
-    seconds, work, memory, traffic = delivery
-    up, down, requests = traffic["bytes_up"], traffic["bytes_down"], traffic["requests"]
+def told(what, done):
+    up, down, requests = done.traffic["bytes_up"], done.traffic["bytes_down"], done.traffic["requests"]
     print(
         "%s: %.1f s (processor %.1f s), %d requests, %d bytes up (%.3f of the release's), %d down, peak %.0f MiB"
-        % (what, seconds, work, requests, up, up / payload, down, memory)
+        % (what, done.seconds, done.processor_seconds, requests, up, up / RELEASE_BYTES, down, done.memory_mib)
     )
 
 
@@ -100,20 +90,20 @@ def delivery(run, root):
     )
     results = {}
     for what, where in [("one file", plain), ("first delivery", folder)]:
-        results[what], wrong = deliver(run, where)
+        results[what], wrong = applied(run, where, "changed")
         if wrong:
-            return [wrong]
-        told(what, results[what], RELEASE_BYTES)
+            return ["%s: %s" % (what, wrong)]
+        told(what, results[what])
     copied = against_a_copy(root, package)
-    first = results["first delivery"][0]
-    print("first delivery / the same bytes as one file: %.2f" % (first / results["one file"][0]))
+    first = results["first delivery"].seconds
+    print("first delivery / the same bytes as one file: %.2f" % (first / results["one file"].seconds))
     print("first delivery / cp and sha256sum (%.1f s): %.1f" % (copied, first / copied))
     (package / "bin/App.dll").write_bytes(random.Random(50).randbytes(CHANGED_BYTES))
-    again, wrong = deliver(run, folder)
+    again, wrong = applied(run, folder, "changed")
     if wrong:
-        return [wrong]
-    told("one file of %d bytes changed" % CHANGED_BYTES, again, RELEASE_BYTES)
-    share = (again[3]["bytes_up"] + again[3]["bytes_down"]) / RELEASE_BYTES
+        return ["second delivery: " + wrong]
+    told("one file of %d bytes changed" % CHANGED_BYTES, again)
+    share = (again.traffic["bytes_up"] + again.traffic["bytes_down"]) / RELEASE_BYTES
     print("on the wire again: %.3f %% of the release (bar %.0f %%)" % (100 * share, 100 * MOST_AGAIN))
     if share >= MOST_AGAIN:
         return ["one changed file costs %.2f %% of the release on the wire" % (100 * share)]

@@ -4,6 +4,8 @@ import json
 import random
 import shutil
 
+from applied import applied
+
 PAYLOAD_BYTES = 20 * 1000 * 1000
 # Requests of a run that changes nothing, log-in included.
 MOST_REQUESTS = {"ntlm over http": 8, "negotiate over http": 8, "ntlm over https": 8, "basic over https": 6, "a certificate over https": 6}
@@ -28,16 +30,6 @@ plays:
 DELIVERY = "      - app_release: { site: Chat, package: package }\n"
 
 
-def traffic(run, folder, status):
-    """What a run has sent and received; the reason where it did not end as it should."""
-    _, _, _, code, text = run(folder, "--lab", "apply", "site.yml", "--yes", "--json")
-    start = text.find("{")
-    host = json.loads(text[start:])["hosts"][0] if code == 0 and start >= 0 else {}
-    if host.get("status") != status:
-        return None, "exit %d, not %s: %s" % (code, status, text[-500:])
-    return host["traffic"], None
-
-
 def doors(run, root):
     """A no-op run and a delivery over each door."""
     package = root / "payload"
@@ -57,10 +49,10 @@ def doors(run, root):
         seen = []
         for playbook, status in [(PLAYBOOK, "changed"), (PLAYBOOK, "ok"), (PLAYBOOK + DELIVERY, "changed")]:
             (folder / "site.yml").write_text(playbook)
-            counted, why = traffic(run, folder, status)
+            done, why = applied(run, folder, status)
             if why:
                 return wrong + ["%s: %s" % (name, why)]
-            seen.append(counted)
+            seen.append(done.traffic)
         _, quiet, sent = seen
         share = sent["bytes_up"] / PAYLOAD_BYTES
         print(

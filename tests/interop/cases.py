@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -17,40 +16,17 @@ from pypsrp.wsman import WSMan
 from winrm.exceptions import InvalidCredentialsError
 
 from acceptor import serving
-
-WIRE = os.environ["WIRE"]
-USER = "LAB\\operator"
-PASSWORD = os.environ.get("WIRE_PASSWORD") or secrets.token_urlsafe(12) + "-ä"
-
+from attempts import Attempts, equal, raises
+from wire import PASSWORD, USER, lab, look
 
 @contextlib.contextmanager
-def lab():
+def host():
     """The address of a lab host."""
     if "LAB_ADDRESS" in os.environ:
         yield os.environ["LAB_ADDRESS"]
-        return
-    environment = dict(os.environ, WIRE_PASSWORD=PASSWORD)
-    with open("target/interop/server.log", "w") as log:
-        server = subprocess.Popen(
-            [WIRE, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        )
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.stdin.close()
-            server.wait(10)
-
-
-def raises(kinds, action):
-    try:
-        action()
-    except kinds as error:
-        return str(error)
-    raise AssertionError("nothing was refused")
-
-
-def equal(actual, expected):
-    assert actual == expected, "%r is not %r" % (actual, expected)
+    else:
+        with lab("serve", "target/interop/server.log") as server:
+            yield server.said
 
 
 # pywinrm
@@ -238,16 +214,9 @@ def ansible_with_a_wrong_password_is_refused(address):
 # farmhand's client against a server made of pyspnego
 
 
-def look(server, password=PASSWORD):
-    environment = dict(os.environ, WIRE_PASSWORD=password)
-    command = [WIRE, "look", server.address, USER]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
 def farmhand_talks_to_pyspnego():
     with serving(USER, PASSWORD) as server:
-        code, out, err = look(server)
+        code, out, err = look(server.address)
         assert code == 0, err
         equal(out, '[{"present":{"read":"host_facts"}}] in 8 requests\n')
         equal(server.actions, ["Create", "Command", "Send", "Receive", "Signal", "Delete"])
@@ -256,21 +225,21 @@ def farmhand_talks_to_pyspnego():
 
 def farmhand_with_a_wrong_password_says_who_and_where():
     with serving(USER, PASSWORD) as server:
-        code, _, err = look(server, "wrong")
+        code, _, err = look(server.address, password="wrong")
         assert code != 0 and "`127.0.0.1` refused the login of `LAB\\operator`" in err, err
         equal((server.clear, server.problems, server.actions), ([], [], []))
 
 
 def farmhand_refuses_a_tampered_seal():
     with serving(USER, PASSWORD, tamper=True) as server:
-        code, _, err = look(server)
+        code, _, err = look(server.address)
         assert code != 0 and "its seal does not hold" in err, err
         equal((server.clear, server.problems), ([], []))
 
 
 def farmhand_refuses_an_answer_in_clear():
     with serving(USER, PASSWORD, unseal=True) as server:
-        code, _, err = look(server)
+        code, _, err = look(server.address)
         assert code != 0 and "without a seal" in err, err
         equal((server.clear, server.problems), ([], []))
 
@@ -300,23 +269,12 @@ OF_THE_CLIENT = [
 ]
 
 
-def attempt(case, *given):
-    name = case.__name__.replace("_", " ")
-    try:
-        case(*given)
-    except Exception as error:
-        print("FAILED  %s: %s: %s" % (name, type(error).__name__, error), flush=True)
-        return False
-    print("ok      %s" % name, flush=True)
-    return True
-
-
 def main():
-    with lab() as address:
-        results = [attempt(case, address) for case in AGAINST_THE_LAB]
-    results += [attempt(case) for case in OF_THE_CLIENT]
-    print("%d passed, %d failed" % (results.count(True), results.count(False)))
-    return 0 if all(results) else 1
+    attempts = Attempts()
+    with host() as address:
+        attempts.make(AGAINST_THE_LAB, address)
+    attempts.make(OF_THE_CLIENT)
+    return attempts.end()
 
 
 if __name__ == "__main__":

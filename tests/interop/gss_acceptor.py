@@ -1,7 +1,8 @@
 """A WS-Man server whose Kerberos and SPNEGO are MIT's, by its GSS-API. Runs until its input ends, then tells what it saw.
 
 Its argument is JSON: `tamper` and `unseal` as for the other acceptor; `negotiate` takes SPNEGO alone; `silent` accepts
-without proving that it is the host; `kind` is how a refusal is told: with Kerberos' own error, or bare. `tls` is a file
+without proving that it is the host, and `forge` with a proof that is not its own; `sign` signs replies and encrypts none;
+`kind` is how a refusal is told: with Kerberos' own error, or bare. `tls` is a file
 with a certificate and its key, to listen by TLS and take nothing that is not bound to it; `bound` is another such file,
 for a login that was bound to that one's connection.
 """
@@ -45,6 +46,8 @@ class GssHandler(Handler):
                 self.server.problems.append("the login is not bound to the connection")
             if not self.context.actual_flags & gssapi.RequirementFlag.mutual_authentication:
                 self.server.problems.append("it does not ask who the host is")
+            if self.how.get("forge"):
+                told = "%s %s" % (scheme, self.encoded(out[:-1] + bytes([out[-1] ^ 1])))
             return self.answer(200) if self.how.get("silent") else self.answer(200, WWW_Authenticate=told)
         self.context = None
         return self.answer(401, WWW_Authenticate=scheme if self.how.get("kind") == "bare" else told)
@@ -59,7 +62,7 @@ class GssHandler(Handler):
 
     def wrap(self, plain):
         iov = IOV(IOVBufferType.header, plain, IOVBufferType.padding, std_layout=False)
-        wrap_iov(self.context, iov, confidential=True)
+        wrap_iov(self.context, iov, confidential=not self.how.get("sign"))
         return iov[0].value, iov[1].value + (iov[2].value or b"")
 
 

@@ -5,11 +5,9 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import winrm
 from pypsrp.exceptions import AuthenticationError, WinRMTransportError
@@ -17,24 +15,12 @@ from pypsrp.shell import Process, SignalCode, WinRS
 from pypsrp.wsman import WSMan
 from winrm.exceptions import InvalidCredentialsError
 
-from cases import PASSWORD, USER, WIRE, attempt, equal, lab, raises
+from attempts import Attempts, equal, raises
+from peer import wait_for
+from sshd import free_port
+from wire import PASSWORD, USER, lab, look
 
 FARMHAND = os.environ["FARMHAND"]
-
-
-@contextlib.contextmanager
-def secure_lab():
-    """The address of a lab host that listens by TLS and takes bound logins alone, and its authority's file."""
-    environment = dict(os.environ, WIRE_PASSWORD=PASSWORD)
-    with open("target/interop/https.log", "w") as log:
-        server = subprocess.Popen(
-            [WIRE, "serve-https"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        )
-        try:
-            yield tuple(server.stdout.readline().split())
-        finally:
-            server.stdin.close()
-            server.wait(10)
 
 
 # pywinrm
@@ -119,42 +105,28 @@ def pypsrp_with_a_wrong_password_is_refused(lab):
 @contextlib.contextmanager
 def tinyproxy(*lines):
     """The address of a proxy with these lines in its configuration."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tinyproxy.conf")
         with open(path, "w") as file:
             file.write("\n".join(["Port %d" % port, "Listen 127.0.0.1", "Timeout 60", *lines]) + "\n")
         proxy = subprocess.Popen([shutil.which("tinyproxy"), "-d", "-c", path], stdout=subprocess.DEVNULL)
         try:
-            for _ in range(100):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.05)
+            wait_for(port)
             yield "127.0.0.1:%d" % port
         finally:
             proxy.terminate()
             proxy.wait(10)
 
 
-def look(proxy, address, *https, user=None):
-    environment = dict(os.environ, WIRE_PASSWORD=PASSWORD, WIRE_PROXY=proxy)
-    if user:
-        environment["WIRE_PROXY_USER"] = user
-    command = [WIRE, "look", address, USER, *https]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
 def farmhand_goes_by_tinyproxy(secure):
     address, ca = secure
-    with tinyproxy() as proxy, lab() as clear:
+    with tinyproxy() as proxy, lab("serve", "target/interop/server.log") as clear:
         for requests, told in [
-            (8, look(proxy, clear)),
-            (8, look(proxy, address, "ntlm", ca)),
-            (8, look(proxy, address, "negotiate", ca)),
-            (6, look(proxy, address, "basic", ca)),
+            (8, look(clear.said, proxy=proxy)),
+            (8, look(address, "ntlm", ca, proxy=proxy)),
+            (8, look(address, "negotiate", ca, proxy=proxy)),
+            (6, look(address, "basic", ca, proxy=proxy)),
         ]:
             code, out, err = told
             assert code == 0 and out.endswith("in %d requests\n" % requests), (out, err)
@@ -163,16 +135,16 @@ def farmhand_goes_by_tinyproxy(secure):
 def farmhand_is_told_what_tinyproxy_says(secure):
     address, ca = secure
     with tinyproxy("BasicAuth me %s" % PASSWORD.replace("-ä", "")) as proxy:
-        code, _, err = look(proxy, address, "basic", ca)
+        code, _, err = look(address, "basic", ca, proxy=proxy)
         assert code != 0 and "the proxy %s" % proxy in err and "proxy_user" in err and "407" in err, err
     with tinyproxy("ConnectPort 443") as proxy:
-        code, _, err = look(proxy, address, "basic", ca)
+        code, _, err = look(address, "basic", ca, proxy=proxy)
         assert code != 0 and "must allow CONNECT" in err and "403" in err, err
     with tinyproxy() as proxy:
         # Nobody listens there.
-        code, _, err = look(proxy, "127.0.0.1:1", "basic", ca)
+        code, _, err = look("127.0.0.1:1", "basic", ca, proxy=proxy)
         assert code != 0 and "cannot reach 127.0.0.1:1 itself" in err, err
-    code, _, err = look(proxy, address, "basic", ca)
+    code, _, err = look(address, "basic", ca, proxy=proxy)
     assert code != 0 and "the proxy %s" % proxy in err and "refused the connection" in err, err
 
 
@@ -242,10 +214,12 @@ CASES = [
 
 
 def main():
-    with secure_lab() as address:
-        results = [attempt(case, address) for case in CASES]
-    print("%d passed, %d failed" % (results.count(True), results.count(False)))
-    return 0 if all(results) else 1
+    attempts = Attempts()
+    # It listens by TLS and takes bound logins alone.
+    with lab("serve-https", "target/interop/https.log") as server:
+        address, authority = server.said.split(" ", 1)
+        attempts.make(CASES, (address, authority))
+    return attempts.end()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
+from peer import peer, wait_for
 from sshd import free_port
 
 REALM = "FARM.TEST"
@@ -101,41 +101,12 @@ def realm():
                 server.wait(10)
 
 
-def wait_for(port):
-    import socket
-
-    for _ in range(100):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise AssertionError("nothing listens on %d" % port)
-
-
 def at(clock):
     """What makes a process see another time."""
     return ["faketime", "-f", clock] if clock else []
 
 
-class Host:
-    """A server in a process of its own, whose clock may differ; afterwards it tells what it saw."""
-
-    def __init__(self, process):
-        self.process = process
-        self.address = process.stdout.readline().strip()
-        self.seen = None
-
-    def __getattr__(self, name):
-        return self.seen[name]
-
-
-@contextlib.contextmanager
 def host(realm, keytab="host.keytab", clock=None, **how):
+    """A server that takes tickets, in a process whose clock may differ."""
     command = at(clock) + [sys.executable, os.path.join(os.path.dirname(__file__), "gss_acceptor.py"), json.dumps(how)]
-    environment = dict(realm.environment, KRB5_KTNAME=realm.path(keytab), KRB5RCACHENAME="none:")
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    made = Host(process)
-    try:
-        yield made
-    finally:
-        out, _ = process.communicate(timeout=20)
-        made.seen = json.loads(out)
+    return peer(command, dict(realm.environment, KRB5_KTNAME=realm.path(keytab), KRB5RCACHENAME="none:"))

@@ -3,8 +3,10 @@
 use std::io::{IsTerminal, Read, stdin};
 
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::Folder;
+use crate::cli::hidden_line::hidden_line;
 use crate::cli::{Against, Failure, Ui};
 use crate::secret::Existing;
 use crate::value::SecretValue;
@@ -35,16 +37,15 @@ pub fn run(ui: Ui, against: Against, args: &Args) -> Result<(), Failure> {
 
 /// A secret from the terminal or from standard input; never an argument, which every process of the machine can see.
 pub fn asked(what: &str) -> Result<SecretValue, Failure> {
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     if stdin().is_terminal() {
-        let terminal = console::Term::stderr();
-        let asked = terminal.write_str(&format!("{what} (not shown): ")).and_then(|()| terminal.read_secure_line());
-        text = asked.map_err(Failure::work)?;
+        text = hidden_line(&format!("{what} (not shown): "))?;
     } else {
         stdin().lock().read_to_string(&mut text).map_err(Failure::work)?;
         // The line break that `echo` adds is no part of a password.
         if text.ends_with('\n') {
-            text.truncate(text.trim_end_matches(['\n', '\r']).len());
+            let length = text.trim_end_matches(['\n', '\r']).len();
+            text.truncate(length);
         }
     }
     if text.is_empty() {
@@ -52,5 +53,5 @@ pub fn asked(what: &str) -> Result<SecretValue, Failure> {
             "no {what} was given; type it on a terminal, or write it to standard input"
         )));
     }
-    Ok(SecretValue::new(text))
+    Ok(SecretValue::new(std::mem::take(&mut *text)))
 }

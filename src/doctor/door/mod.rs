@@ -4,6 +4,7 @@ mod ssh;
 mod winrm;
 
 use super::check::{Check, Line, Sheet};
+use super::examine::Lack;
 use super::judge::Logon;
 use super::network;
 use crate::engine::{Over, Place, Reach, Sessions};
@@ -22,7 +23,13 @@ pub fn checks(over: &Over) -> Vec<Check> {
 }
 
 /// Opens a machine's door and starts PowerShell behind it. `None` where that failed, with its lines on the sheet.
-pub async fn open(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach: &Reach) -> Option<(Transport, Logon)> {
+pub async fn open(
+    sheet: &mut Sheet,
+    sessions: &Sessions,
+    host: &str,
+    reach: &Reach,
+    lack: Option<&Lack>,
+) -> Option<(Transport, Logon)> {
     match &reach.over {
         Over::Local => {}
         Over::WinRm(over) => {
@@ -37,6 +44,10 @@ pub async fn open(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach: &Re
             network::reach(sheet, first, "sshd runs there (Get-Service sshd)").await?;
         }
     }
+    if let Some(lack) = lack {
+        sheet.put(lack.line());
+        return None;
+    }
     let mut transport = match sessions.transport(host).await {
         Ok(transport) => transport?,
         Err(error) => {
@@ -44,15 +55,26 @@ pub async fn open(sheet: &mut Sheet, sessions: &Sessions, host: &str, reach: &Re
             return None;
         }
     };
-    if !matches!(reach.over, Over::Local) {
-        let who = if reach.user.is_empty() { "the certificate" } else { &reach.user };
-        sheet.put(Line::passed(Check::Account, format!("{who} logs in")));
+    let who = if reach.user.is_empty() { "the certificate" } else { &reach.user };
+    let known = match &reach.over {
+        Over::Local => true,
+        Over::WinRm(_) => sheet.put(Line::passed(Check::Account, format!("{who} logs in"))),
+        Over::Ssh(over) => sheet.put(ssh::account(who, over)),
+    };
+    if !known {
+        return None;
     }
     let started = transport.start().await;
     let error = started.as_ref().err();
     let logon = match (&transport, &reach.over) {
         (Transport::WinRm(door), Over::WinRm(over)) => winrm::steps(sheet, over, door.reached(), error),
-        (Transport::Ssh(door), _) => ssh::steps(sheet, door.logged_in().await.as_ref(), error),
+        (Transport::Ssh(door), Over::Ssh(over)) => {
+            let heard = match (error, &over.jump) {
+                (Some(TransportError::NoWay { .. }), None) => ssh::hear(&reach.place).await,
+                _ => None,
+            };
+            ssh::steps(sheet, door.logged_in().await.as_ref(), error, heard)
+        }
         _ => {
             if let Some(error) = error {
                 sheet.put(failure(Check::Process, error));

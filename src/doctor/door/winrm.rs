@@ -12,6 +12,7 @@ use crate::bootstrap::leaves::CERTIFICATE_DAYS;
 use crate::doctor::check::{Check, Line, Sheet};
 use crate::doctor::judge::Logon;
 use crate::doctor::network;
+use crate::doctor::speaks::{self, Speaks};
 use crate::engine::{Place, WinrmReach};
 use crate::http::{Connection, Endpoint, HttpError, Presented, Proxy, Tls, Trust, host_and_port};
 use crate::transport::TransportError;
@@ -96,8 +97,8 @@ pub async fn answers(sheet: &mut Sheet, place: &Place, reach: &WinrmReach) -> bo
     let connection = match (opened, &tls) {
         (Err(HttpError::Untrusted { why, .. }), _) => return sheet.put(Line::failed_as_told(Check::Tls, &why)),
         (Err(error), Some(_)) => {
-            let advice = "check that the port is that of WinRM over HTTPS: winrm enumerate winrm/config/listener";
-            return sheet.put(Line::failed(Check::Tls, error.to_string(), advice));
+            let heard = if proxy.is_some() { None } else { speaks::hear(&host, port).await };
+            return sheet.put(no_tls(&error, heard.as_ref()));
         }
         (opened, tls) => {
             if let Some(tls) = tls {
@@ -108,7 +109,41 @@ pub async fn answers(sheet: &mut Sheet, place: &Place, reach: &WinrmReach) -> bo
         }
     };
     let asked = async { connection?.exchange(question(&host, port), ANSWER_PATIENCE).await };
-    sheet.put(offers(asked.await, &reach.auth))
+    let reply = asked.await;
+    // Only what gave no answer is asked what it is; within TLS, or behind a proxy, there is nothing more to hear.
+    let heard = if reply.is_err() && tls.is_none() && proxy.is_none() { speaks::hear(&host, port).await } else { None };
+    sheet.put(offers(reply, heard.as_ref(), &reach.auth))
+}
+
+/// Why there is no TLS, and what listens there instead.
+fn no_tls(error: &HttpError, heard: Option<&Speaks>) -> Line {
+    let advice = match heard {
+        Some(Speaks::Http) => {
+            "if it is WinRM's port without TLS, leave out `scheme: https`, or name the port of its HTTPS \
+                               listener (5986); farmhand bootstrap --winrm prints the script that makes one"
+        }
+        Some(Speaks::Ssh) => "log in by SSH (via: ssh), or name the port of WinRM's HTTPS listener (5986)",
+        Some(Speaks::Tls) => "it takes no TLS 1.2 or no suite that farmhand knows: see what Schannel logs there",
+        Some(Speaks::Other(_)) | None => {
+            "check that the port is that of WinRM over HTTPS: winrm enumerate winrm/config/listener"
+        }
+    };
+    let found = match heard.filter(|heard| **heard != Speaks::Tls) {
+        Some(heard) => format!("there is no TLS: what listens there {heard}"),
+        None => words(error),
+    };
+    Line::failed(Check::Tls, found, advice)
+}
+
+/// An error in words of the network, and not of the libraries that met it.
+fn words(error: &HttpError) -> String {
+    match error {
+        HttpError::Lost { address, .. } => {
+            format!("{address} takes connections and then hangs up, or answers with something that is no HTTP")
+        }
+        HttpError::Handshake { address, .. } => format!("{address} does not answer with TLS"),
+        other => other.to_string(),
+    }
 }
 
 fn proxy(reach: &WinrmReach) -> Result<Option<Proxy>, String> {
@@ -153,12 +188,18 @@ fn question(host: &str, port: u16) -> Request<Bytes> {
 }
 
 /// What is offered to whoever has not logged in.
-fn offers(reply: Result<Response<Bytes>, HttpError>, auth: &Auth) -> Line {
+fn offers(reply: Result<Response<Bytes>, HttpError>, heard: Option<&Speaks>, auth: &Auth) -> Line {
     let reply = match reply {
         Ok(reply) => reply,
         Err(error) => {
-            let advice = "check that it is WinRM that listens there, and that the host is not overloaded";
-            return Line::failed(Check::WsMan, error.to_string(), advice);
+            let advice = match heard {
+                Some(Speaks::Tls) => "write `scheme: https` in its connection, or name WinRM's port without TLS (5985)",
+                Some(Speaks::Ssh) => "log in by SSH (via: ssh), or name WinRM's port (5985)",
+                _ => "check that it is WinRM that listens there, and that the host is not overloaded",
+            };
+            let found = heard.map_or_else(|| words(&error), |heard| format!("what listens there {heard}, not WinRM"));
+            let found = if heard == Some(&Speaks::Http) { words(&error) } else { found };
+            return Line::failed(Check::WsMan, found, advice);
         }
     };
     let status = reply.status();
@@ -204,7 +245,7 @@ mod tests {
             for offer in offered {
                 reply = reply.header(WWW_AUTHENTICATE, *offer);
             }
-            offers(Ok(reply.body(Bytes::new()).unwrap()), auth)
+            offers(Ok(reply.body(Bytes::new()).unwrap()), None, auth)
         };
         let check = |line: Line, outcome: Outcome, says: &str| {
             assert_eq!(line.outcome, outcome, "{line:?}");
@@ -220,7 +261,18 @@ mod tests {
         check(reply(401, &[], &Auth::Ntlm), Failed, "nothing");
         check(reply(404, &[], &Auth::Ntlm), Failed, "HTTP 404");
         let refused = HttpError::Refused { address: "web01:5985".to_owned() };
-        check(offers(Err(refused), &Auth::Ntlm), Failed, "refused the connection");
+        check(offers(Err(refused), None, &Auth::Ntlm), Failed, "refused the connection");
+        let lost =
+            || HttpError::Lost { address: "web01:5985".to_owned(), why: "channel closed".to_owned(), sent: true };
+        check(offers(Err(lost()), None, &Auth::Ntlm), Failed, "hangs up");
+        check(offers(Err(lost()), Some(&Speaks::Tls), &Auth::Ntlm), Failed, "scheme: https");
+        check(offers(Err(lost()), Some(&Speaks::Ssh), &Auth::Ntlm), Failed, "via: ssh");
+        let shaken = || HttpError::Handshake { address: "web01:5986".to_owned(), why: "error:0A00010B".to_owned() };
+        check(no_tls(&shaken(), Some(&Speaks::Http)), Failed, "leave out `scheme: https`");
+        check(no_tls(&shaken(), Some(&Speaks::Tls)), Failed, "TLS 1.2");
+        let unheard = no_tls(&shaken(), None);
+        assert!(!format!("{unheard:?}").contains("0A00010B"), "{unheard:?}");
+        check(unheard, Failed, "does not answer with TLS");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Diagnostic, Sources, Span};
 use crate::inventory::entry::text;
 use crate::template::{Scope, Variables, is_template};
-use crate::yaml::{Content, Entry, Key, Node, Scalar, scalar_text};
+use crate::yaml::{Content, Entry, Key, Node, quoted, scalar_text};
 
 /// Variables that hold a password in the open.
 const PASSWORDS: &[&str] = &[
@@ -111,7 +111,7 @@ pub(in crate::inventory) fn connection(
     let guessed = of_winrm || port_text.as_deref().is_some_and(|port| WINRM_PORTS.contains(&port));
     let (via, via_span) = written.unwrap_or((if guessed { "winrm" } else { "ssh" }, host));
 
-    let mut entries = vec![entry("via", word(via, via_span))];
+    let mut entries = vec![entry("via", quoted(via, via_span))];
     let mut add = |key: &str, node: Option<&Node>| entries.extend(node.map(|node| entry(key, node.clone())));
     let address = if via == "ssh" {
         said(&["ansible_host", "ansible_ssh_host"])
@@ -128,7 +128,7 @@ pub(in crate::inventory) fn connection(
     let https = via == "winrm" && is_https(scheme.and_then(scalar_text).map(|it| &*it.text), port_text.as_deref());
     if https {
         let span = scheme.or(port).map_or(via_span, |node| node.span);
-        entries.push(entry("scheme", word("https", span)));
+        entries.push(entry("scheme", quoted("https", span)));
     }
     let mut add = |key: &str, node: Option<&Node>| entries.extend(node.map(|node| entry(key, node.clone())));
     if via != "local" {
@@ -164,13 +164,13 @@ pub(in crate::inventory) fn connection(
         Some(("kerberos", _)) => {
             let of = |node: Option<&Node>| node.and_then(scalar_text).map(|scalar| scalar.text.to_string());
             let spn = of(called).map(|host| format!("{}/{host}", of(service).unwrap_or_else(|| "HTTP".to_owned())));
-            let spn = spn.map(|spn| word(&spn, called.map_or(host, |node| node.span)));
+            let spn = spn.map(|spn| quoted(&spn, called.map_or(host, |node| node.span)));
             add("spn", spn.as_ref());
         }
         _ => {}
     }
     if let Some((auth, span)) = auth {
-        add("auth", Some(&word(auth, span)));
+        add("auth", Some(&quoted(auth, span)));
     }
     if let Some(node) = said(&["ansible_winrm_server_cert_validation", "ansible_psrp_cert_validation"])
         && scalar_text(node).is_some_and(|scalar| matches!(&*scalar.text, "ignore" | "false"))
@@ -244,8 +244,4 @@ fn is_https(scheme: Option<&str>, port: Option<&str>) -> bool {
 
 fn entry(key: &str, value: Node) -> Entry {
     Entry { key: Key { text: key.into(), span: value.span }, value }
-}
-
-fn word(text: &str, span: Span) -> Node {
-    Node { span, content: Content::Scalar(Scalar { text: text.into(), plain: false, verbatim: None }) }
 }

@@ -1,11 +1,13 @@
 //! Inventories in Ansible's INI: `[group]`, `[group:children]`, `[group:vars]`.
 
+use indexmap::IndexMap;
+
 use super::Reader;
 use super::literal::value;
 use super::tokens::split;
 use crate::diagnostic::{Diagnostic, SourceId, Span, shown};
 use crate::inventory::UNGROUPED;
-use crate::yaml::{Content, Key, Node, Scalar};
+use crate::yaml::Key;
 
 /// What the lines of a section say.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ impl Reader<'_> {
     /// Reads a text in INI.
     pub(super) fn ini(&mut self, source: SourceId, text: &str) {
         let (mut group, mut state) = (UNGROUPED.to_owned(), State::Hosts);
+        // Groups that are to lie in others and are not written yet, each with those.
+        let mut awaited: IndexMap<String, Vec<(String, Key)>> = IndexMap::new();
         let mut start = 0;
         for whole in text.split_inclusive('\n') {
             let line = whole.trim_start_matches('\u{feff}').trim();
@@ -34,7 +38,13 @@ impl Reader<'_> {
                 match section {
                     Ok((name, next)) => {
                         (group, state) = (name.to_owned(), next);
+                        if next == State::Vars {
+                            self.book.group(name);
+                            self.of_variables.push((group.clone(), span));
+                            continue;
+                        }
                         self.book.group(name).span.get_or_insert(span);
+                        self.lay_in(awaited.shift_remove(name).unwrap_or_default());
                     }
                     Err(why) => self.diagnostics.push(Diagnostic::new(span, why)),
                 }
@@ -50,9 +60,21 @@ impl Reader<'_> {
                         continue;
                     }
                     let span = Span { end: span.start + name.len(), ..span };
-                    self.book.group(&group).children.push(Key { text: name.into(), span });
+                    let child = Key { text: name.into(), span };
+                    if self.book.groups.contains_key(name) {
+                        self.book.group(&group).children.push(child);
+                    } else {
+                        awaited.entry(name.to_owned()).or_default().push((group.clone(), child));
+                    }
                 }
             }
+        }
+        self.lay_in(awaited.into_values().flatten());
+    }
+
+    fn lay_in(&mut self, children: impl IntoIterator<Item = (String, Key)>) {
+        for (parent, child) in children {
+            self.book.group(&parent).children.push(child);
         }
     }
 
@@ -110,9 +132,4 @@ fn section(line: &str) -> Option<Result<(&str, State), String>> {
         "vars" => Ok((name, State::Vars)),
         other => Err(format!("a section of a group is `children` or `vars`, not {}", shown(other))),
     })
-}
-
-/// A text as a node.
-pub(super) fn text_node(text: &str, span: Span) -> Node {
-    Node { span, content: Content::Scalar(Scalar { text: text.into(), plain: false, verbatim: None }) }
 }

@@ -1,8 +1,7 @@
 //! Values in INI: a literal of Python where it is one, else text.
 
-use super::ini::text_node;
 use crate::diagnostic::Span;
-use crate::yaml::{Content, Entry, Key, Node, Scalar};
+use crate::yaml::{Content, Entry, Key, Node, Scalar, quoted};
 
 /// How deep lists and maps lie in one another.
 const MAX_DEPTH: usize = 32;
@@ -10,7 +9,7 @@ const MAX_DEPTH: usize = 32;
 /// The value that a text stands for.
 pub(super) fn value(text: &str, span: Span) -> Node {
     let mut reader = Literal { rest: text, span, depth: 0 };
-    reader.whole().unwrap_or_else(|| text_node(text, span))
+    reader.whole().unwrap_or_else(|| quoted(text, span))
 }
 
 struct Literal<'a> {
@@ -44,7 +43,7 @@ impl Literal<'_> {
             '[' => self.list('[', ']'),
             '(' => self.list('(', ')'),
             '{' => self.map(),
-            '\'' | '"' => self.texts(),
+            _ if opening(self.rest).is_some() => self.texts(),
             _ => self.word(),
         };
         self.depth -= 1;
@@ -117,12 +116,13 @@ impl Literal<'_> {
     /// Texts in quotes, which stand together as one.
     fn texts(&mut self) -> Option<Node> {
         let mut text = String::new();
-        while let Some(quote @ ('\'' | '"')) = self.rest.chars().next() {
-            self.rest = &self.rest[1..];
+        while let Some((raw, quote, rest)) = opening(self.rest) {
+            self.rest = rest;
             loop {
                 let c = self.next()?;
                 match c {
                     '\n' => return None,
+                    '\\' if raw => text.extend(['\\', self.next()?]),
                     '\\' => match self.next()? {
                         'n' => text.push('\n'),
                         't' => text.push('\t'),
@@ -131,7 +131,7 @@ impl Literal<'_> {
                         'b' => text.push('\u{8}'),
                         'f' => text.push('\u{c}'),
                         'v' => text.push('\u{b}'),
-                        '0' => text.push('\0'),
+                        digit @ '0'..='7' => text.push(self.octal(digit)?),
                         same @ ('\\' | '\'' | '"') => text.push(same),
                         'x' => text.push(self.code(2)?),
                         'u' => text.push(self.code(4)?),
@@ -144,7 +144,18 @@ impl Literal<'_> {
             }
             self.blank();
         }
-        Some(text_node(&text, self.span))
+        Some(quoted(&text, self.span))
+    }
+
+    /// The character of up to three digits, the first of which is read already.
+    fn octal(&mut self, first: char) -> Option<char> {
+        let mut code = first.to_digit(8)?;
+        for _ in 0..2 {
+            let Some(digit) = self.rest.chars().next().and_then(|c| c.to_digit(8)) else { break };
+            code = code * 8 + digit;
+            self.rest = &self.rest[1..];
+        }
+        char::from_u32(code)
     }
 
     fn code(&mut self, n_digits: usize) -> Option<char> {
@@ -191,6 +202,17 @@ impl Literal<'_> {
     fn blank(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t']);
     }
+}
+
+/// What opens a text: whether backslashes are letters in it, the quote that ends it, and what stands behind that quote.
+fn opening(rest: &str) -> Option<(bool, char, &str)> {
+    let quote = rest.find(['\'', '"'])?;
+    let raw = match rest[..quote].to_ascii_lowercase().as_str() {
+        "" | "u" | "b" => false,
+        "r" | "br" | "rb" => true,
+        _ => return None,
+    };
+    Some((raw, if rest[quote..].starts_with('"') { '"' } else { '\'' }, &rest[quote + 1..]))
 }
 
 /// A number of Python in the spelling of YAML.
@@ -248,6 +270,10 @@ mod tests {
         check("'5'", json!("5"));
         check("'a' \"b\"", json!("ab"));
         check(r"'CORP\\x'", json!(r"CORP\x"));
+        check(r"r'C:\temp\new'", json!(r"C:\temp\new"));
+        check(r"u'a' b'\n' R'\n'", json!("a\n\\n"));
+        check(r"'\101\7\08'", json!("A\u{7}\08"));
+        check("f'a'", json!("f'a'"));
         check(r"CORP\x", json!(r"CORP\x"));
         check("5 # five", json!(5));
         check("five # 5", json!("five # 5"));

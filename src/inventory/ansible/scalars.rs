@@ -58,11 +58,11 @@ fn respelt(scalar: Scalar) -> Scalar {
     Scalar { plain: !is_number, ..scalar }
 }
 
-fn integer(text: &str) -> Option<i64> {
+fn integer(text: &str) -> Option<i128> {
     let (sign, digits) = signed(text);
     let radix = |digits: &str, radix: u32| {
         let digits = digits.replace('_', "");
-        i64::from_str_radix(&digits, radix).ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        i128::from_str_radix(&digits, radix).ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     };
     let number = if let Some(digits) = digits.strip_prefix("0b") {
         radix(digits, 2)
@@ -83,12 +83,12 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 /// `12:30` is 750.
-fn sixties(digits: &str) -> Option<i64> {
-    let mut total: i64 = 0;
+fn sixties(digits: &str) -> Option<i128> {
+    let mut total: i128 = 0;
     for (index, part) in digits.split(':').enumerate() {
         let part = part.replace('_', "");
         let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let number: i64 = part.parse().ok().filter(|number| digits && (index == 0 || *number < 60))?;
+        let number: i128 = part.parse().ok().filter(|number| digits && (index == 0 || *number < 60))?;
         total = total.checked_mul(60)?.checked_add(number)?;
     }
     Some(total)
@@ -96,7 +96,9 @@ fn sixties(digits: &str) -> Option<i64> {
 
 fn float(text: &str) -> Option<f64> {
     let (_, digits) = signed(text);
+    // Without a digit before its point it has no sign.
     let fits = digits.contains('.')
+        && (digits.len() == text.len() || !digits.starts_with('.'))
         && digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && digits.bytes().any(|byte| byte.is_ascii_digit())
         && digits.bytes().all(|byte| byte.is_ascii_digit() || b"._eE+-".contains(&byte));
@@ -105,7 +107,7 @@ fn float(text: &str) -> Option<f64> {
     text.replace('_', "").parse().ok().filter(|number: &f64| fits && exponent && number.is_finite())
 }
 
-fn signed(text: &str) -> (i64, &str) {
+fn signed(text: &str) -> (i128, &str) {
     match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
@@ -140,6 +142,11 @@ mod tests {
         check("1e3", json!("1e3"));
         check("1.0e+3", json!(1000.0));
         check("10.0.0.1", json!("10.0.0.1"));
+        check("12345678901234567890", json!(12_345_678_901_234_567_890_u64));
+        check("-.5", json!("-.5"));
+        check("+.5", json!("+.5"));
+        check(".5", json!(0.5));
+        check("-0.5", json!(-0.5));
         check("~", Value::Null);
         check("CORP\\x", json!("CORP\\x"));
         check("2026-01-02", json!("2026-01-02"));

@@ -1,6 +1,5 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 use crate::lab::{Fault, HostSpec};
@@ -66,8 +65,11 @@ fn without_a_program_there_is_no_engine() {
 }
 
 /// A program by the name of `pwsh` is started as PowerShell would have to be.
+#[cfg(unix)]
 #[tokio::test]
 async fn the_program_gets_the_stand_ins_then_the_bootstrap() {
+    use std::os::unix::fs::PermissionsExt as _;
+
     let (folder, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let program = bin.path().join("pwsh");
     fs::write(

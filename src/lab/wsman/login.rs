@@ -4,17 +4,15 @@
 
 use sspi::ntlm::NtlmConfig;
 use sspi::{
-    AuthIdentity, BufferType, DataRepresentation, EncryptionFlags, Negotiate, NegotiateConfig, Ntlm, SecurityBuffer,
-    SecurityBufferRef, SecurityStatus, ServerRequestFlags, Sspi, SspiEx, SspiImpl, Username,
+    AuthIdentity, BufferType, DataRepresentation, Negotiate, NegotiateConfig, Ntlm, SecurityBuffer, SecurityStatus,
+    ServerRequestFlags, Sspi, SspiEx, SspiImpl, Username,
 };
 
 use super::accounts::{Account, Accounts};
 use super::binding::Hardening;
 use super::tls::Secured;
 use crate::transport::winrm::seal::Sealed;
-use crate::transport::winrm::{self, ntlmssp};
-
-const SIGNATURE_BYTES: usize = 16;
+use crate::transport::winrm::{self, context, ntlmssp};
 
 /// A login under way on one connection.
 pub(super) enum Login {
@@ -175,29 +173,19 @@ impl Sealer {
 
     /// Opens a sealed request.
     pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
-        let Sealed { mut header, mut data } = sealed;
-        if header.len() != SIGNATURE_BYTES {
-            return Err("the signature has not 16 bytes".to_owned());
+        ntlmssp::check_signature(&sealed)?;
+        match &mut self.context {
+            Context::Ntlm(ntlm) => context::unseal(ntlm.as_mut(), sealed),
+            Context::Spnego(negotiate) => context::unseal(negotiate.as_mut(), sealed),
         }
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
-        let opened = match &mut self.context {
-            Context::Ntlm(ntlm) => ntlm.decrypt_message(&mut buffers),
-            Context::Spnego(negotiate) => negotiate.decrypt_message(&mut buffers),
-        };
-        opened.map_err(|error| error.to_string())?;
-        Ok(data)
     }
 
     /// Seals a reply.
-    pub fn seal(&mut self, mut data: Vec<u8>) -> Result<Sealed, String> {
-        let mut header = vec![0; SIGNATURE_BYTES];
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
-        let sealed = match &mut self.context {
-            Context::Ntlm(ntlm) => ntlm.encrypt_message(EncryptionFlags::empty(), &mut buffers),
-            Context::Spnego(negotiate) => negotiate.encrypt_message(EncryptionFlags::empty(), &mut buffers),
-        };
-        sealed.map_err(|error| error.to_string())?;
-        Ok(Sealed { header, data })
+    pub fn seal(&mut self, data: Vec<u8>) -> Result<Sealed, String> {
+        match &mut self.context {
+            Context::Ntlm(ntlm) => context::seal(ntlm.as_mut(), data),
+            Context::Spnego(negotiate) => context::seal(negotiate.as_mut(), data),
+        }
     }
 }
 

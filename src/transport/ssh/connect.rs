@@ -65,7 +65,7 @@ pub(super) fn connect(target: &Target) -> Result<(Session, LoggedIn), TransportE
             let means = Means { key, agent: *agent, password: None };
             let (session, _) = enter(&outer, &known, socket, &means)?;
             let channel = session.channel_direct_tcpip(address, *port, None).map_err(|error| {
-                no_way(&peer, &format!("{} does not reach {address}:{port} ({})", jump.host, error.message()))
+                no_way(&peer, &not_passed_on(&jump.host, &format!("{address}:{port}"), error.message()))
             })?;
             jump::carry(session, channel, twin).map_err(|error| no_way(&peer, &error.to_string()))?
         }
@@ -155,8 +155,27 @@ fn preferred(known: &[String]) -> String {
     [first, rest].concat().join(",")
 }
 
+/// Why a jump host opens no way to another, and what to do (RFC 4254, 5.1, has the reasons).
+fn not_passed_on(jump: &str, place: &str, said: &str) -> String {
+    let advice = if said.contains("prohibited") {
+        format!("sshd on {jump} forbids it: AllowTcpForwarding, PermitOpen and DisableForwarding in its sshd_config")
+    } else if said.contains("connect failed") {
+        format!(
+            "seen from {jump} nobody answers there: check the address and the port, and the firewall between the two"
+        )
+    } else {
+        format!("look at the log of sshd on {jump}")
+    };
+    format!("{jump} does not reach {place} ({said}); {advice}")
+}
+
 fn no_handshake(error: &ssh2::Error) -> String {
     match error.code() {
+        // LIBSSH2_ERROR_TIMEOUT, also what a banner of anything else comes to.
+        ErrorCode::Session(-9) => format!(
+            "what listens there said nothing of SSH within {} s; check the port, and that sshd there is not overloaded",
+            HANDSHAKE_PATIENCE.as_secs()
+        ),
         // LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE, LIBSSH2_ERROR_METHOD_NONE.
         ErrorCode::Session(-5 | -8 | -17) => format!(
             "the two have no algorithm in common ({}); farmhand takes none with SHA-1, so an old SSH server must be renewed",
@@ -182,6 +201,28 @@ pub(super) fn milliseconds(patience: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jump_host_that_refuses_is_told_from_one_that_finds_nobody() {
+        let check = |said: &str, says: &str| {
+            let told = not_passed_on("jump01", "web01:22", said);
+            assert!(told.starts_with("jump01 does not reach web01:22") && told.contains(says), "{told}");
+        };
+        check("Channel open failure (administratively prohibited)", "; sshd on jump01 forbids it: AllowTcpForwarding");
+        check("Channel open failure (connect failed)", "; seen from jump01 nobody answers there");
+        check("Channel open failure", "; look at the log");
+    }
+
+    #[test]
+    fn silence_and_another_language_each_have_their_words() {
+        let check = |code: i32, says: &str| {
+            let told = no_handshake(&ssh2::Error::new(ErrorCode::Session(code), "x"));
+            assert!(told.contains(says) && told.contains("; "), "{told}");
+        };
+        check(-9, "said nothing of SSH within 20 s; check the port");
+        check(-13, "does not talk SSH");
+        check(-5, "no algorithm in common");
+    }
 
     #[test]
     fn a_host_is_asked_first_for_the_key_that_it_is_known_by() {

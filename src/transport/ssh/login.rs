@@ -2,6 +2,7 @@
 
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 
+use super::key_file::key_trouble;
 use super::target::Key;
 use crate::value::SecretValue;
 
@@ -12,6 +13,10 @@ const MOST_AGENT_KEYS: usize = 4;
 const REFUSED: i32 = -18;
 /// libssh2's word for a key that was refused (LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED).
 const KEY_REFUSED: i32 = -19;
+
+/// What is said of a password that was refused.
+const PASSWORD_REFUSED: &str = "the password was refused; check the name and the password, that the account is not locked or \
+                                expired, and that it may log on here";
 
 /// What there is to log in with.
 pub(super) struct Means<'a> {
@@ -82,9 +87,20 @@ pub(super) fn log_in(session: &Session, user: &str, means: &Means) -> Result<Log
     let mut failures: Vec<String> = tried.into_iter().filter_map(Result::err).collect();
     if failures.is_empty() {
         failures
-            .push("there is nothing to log in with: name a key_file or a password, or start an SSH agent".to_owned());
+            .push("there is nothing to log in with; name a key_file or a password, or start an SSH agent".to_owned());
     }
-    Err(format!("{}; the host offers {offered}", failures.join("; ")))
+    Err(told(&failures, &offered))
+}
+
+/// What came of all that was tried, and behind the first `; ` what to do about each.
+fn told(failures: &[String], offered: &str) -> String {
+    let parts = || failures.iter().map(|failure| failure.split_once("; ").unwrap_or((failure, "")));
+    let found = parts().map(|(found, _)| found).collect::<Vec<_>>().join(", and ");
+    let advice: Vec<&str> = parts().map(|(_, advice)| advice).filter(|advice| !advice.is_empty()).collect();
+    let offered = offered.replace(',', ", ");
+    let offers = if offered.is_empty() { "nothing".to_owned() } else { offered };
+    let advice = if advice.is_empty() { String::new() } else { format!("; {}", advice.join("; ")) };
+    format!("{found} (the host offers {offers}){advice}")
 }
 
 fn not_taken(what: &str) -> String {
@@ -93,17 +109,25 @@ fn not_taken(what: &str) -> String {
 
 fn with_key(session: &Session, user: &str, key: &Key) -> Result<(), String> {
     let Key { path, passphrase } = key;
+    if let Some(trouble) = key_trouble(path, passphrase.is_some()) {
+        return Err(trouble);
+    }
     let opened = passphrase.as_ref().map(SecretValue::expose);
     session.userauth_pubkey_file(user, None, path, opened).map_err(|error| {
         let path = path.display();
         match (error.code(), passphrase) {
             (ErrorCode::Session(REFUSED | KEY_REFUSED), _) if was_refused(&error) => format!(
-                "the key {path} was refused: check that its public half is in the account's authorized_keys, for an \
+                "the key {path} was refused; check that its public half is in the account's authorized_keys, for an \
                  administrator in %ProgramData%\\ssh\\administrators_authorized_keys"
             ),
-            (_, Some(_)) => format!("the key {path} cannot be opened with its passphrase ({})", error.message()),
+            (_, Some(_)) => format!(
+                "the key {path} cannot be opened with its passphrase ({}); check the secret that `passphrase` names: \
+                 ssh-keygen -y -f {path} asks for it too",
+                error.message()
+            ),
             (_, None) => format!(
-                "the key {path} cannot be opened ({}); if it has a passphrase, name its secret in `passphrase`",
+                "the key {path} cannot be opened ({}); it is damaged or of a kind that is not known here: ssh-keygen -y -f \
+                 {path} says which",
                 error.message()
             ),
         }
@@ -118,13 +142,13 @@ fn was_refused(error: &ssh2::Error) -> bool {
 
 fn with_agent(session: &Session, user: &str) -> Result<(), String> {
     let unheard =
-        |error: ssh2::Error| format!("no SSH agent was heard ({}): start one, or set `agent: false`", error.message());
+        |error: ssh2::Error| format!("no SSH agent was heard ({}); start one, or set `agent: false`", error.message());
     let mut agent = session.agent().map_err(unheard)?;
     agent.connect().map_err(unheard)?;
     agent.list_identities().map_err(unheard)?;
     let keys = agent.identities().map_err(unheard)?;
     if keys.is_empty() {
-        return Err("the SSH agent has no keys (ssh-add)".to_owned());
+        return Err("the SSH agent has no keys; add one: ssh-add FILE".to_owned());
     }
     let count = keys.len();
     if keys.iter().take(MOST_AGENT_KEYS).any(|key| agent.userauth(user, key).is_ok()) {
@@ -141,7 +165,7 @@ fn with_agent(session: &Session, user: &str) -> Result<(), String> {
 
 fn with_password(session: &Session, user: &str, password: &SecretValue) -> Result<(), String> {
     session.userauth_password(user, password.expose()).map_err(|error| match error.code() {
-        ErrorCode::Session(REFUSED) => "the password was refused".to_owned(),
+        ErrorCode::Session(REFUSED) => PASSWORD_REFUSED.to_owned(),
         _ => format!("the password could not be given ({})", error.message()),
     })
 }
@@ -149,7 +173,7 @@ fn with_password(session: &Session, user: &str, password: &SecretValue) -> Resul
 fn with_answers(session: &Session, user: &str, password: &SecretValue) -> Result<(), String> {
     let mut answers = Answers { password, asked: 0 };
     session.userauth_keyboard_interactive(user, &mut answers).map_err(|error| match (error.code(), answers.asked) {
-        (ErrorCode::Session(REFUSED), 0 | 1) => "the password was refused".to_owned(),
+        (ErrorCode::Session(REFUSED), 0 | 1) => PASSWORD_REFUSED.to_owned(),
         (ErrorCode::Session(REFUSED), _) => {
             "it asked for more than a password, which nobody is there to give".to_owned()
         }
@@ -170,5 +194,23 @@ impl KeyboardInteractivePrompt for Answers<'_> {
             if self.asked == 1 && !prompt.echo { self.password.expose().to_owned() } else { String::new() }
         };
         prompts.iter().map(&mut answer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_comes_before_what_to_do() {
+        let check = |failures: &[&str], expected: &str| {
+            let failures: Vec<String> = failures.iter().map(|it| (*it).to_owned()).collect();
+            assert_eq!(told(&failures, "publickey,password"), expected);
+        };
+        check(&["it takes no keys"], "it takes no keys (the host offers publickey, password)");
+        check(
+            &["the key id was refused; check a", "no agent; start one; or not"],
+            "the key id was refused, and no agent (the host offers publickey, password); check a; start one; or not",
+        );
     }
 }

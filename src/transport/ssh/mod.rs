@@ -7,6 +7,7 @@ mod connect;
 mod held;
 mod jump;
 mod kept;
+mod key_file;
 mod known_hosts;
 mod login;
 mod sftp;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use kept::Kept;
+pub use key_file::key_trouble;
 pub use known_hosts::{HostKeyError, Place};
 pub use login::{By, LoggedIn};
 pub use target::{Jump, Key, Target};

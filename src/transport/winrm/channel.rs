@@ -175,23 +175,19 @@ impl Channel {
         envelope: &Zeroizing<String>,
         patience: Duration,
     ) -> Result<Reply, TransportError> {
-        let host = self.target.name.clone();
-        let nonsense = |what: String| TransportError::Nonsense { host: host.clone(), doing, what };
         let Some(protocol) = open.login.sealing() else {
             return self.exchange_bare(open, doing, envelope, patience).await;
         };
-        let sealed = open.login.seal(envelope.as_bytes().to_vec()).map_err(nonsense)?;
+        let sealed = open.login.seal(envelope.as_bytes().to_vec()).map_err(|what| self.nonsense(doing, what))?;
         let request = self.request(&protocol.content_type(), None, seal::wrap(protocol, &sealed).into());
-        self.past.requests += 1;
-        let reply = open.connection.exchange(request, patience).await.map_err(|error| self.lost(doing, &error))?;
-        let status = reply.status();
+        let reply = self.carry(open, doing, request, patience).await?;
         if !seal::is_sealed(header(reply.headers(), &CONTENT_TYPE)) {
             return Err(self.unsealed(doing, &reply));
         }
-        let sealed = seal::unwrap(reply.body()).map_err(|why| nonsense(format!("its sealing is malformed: {why}")))?;
-        let text = open.login.unseal(sealed).map_err(|why| nonsense(format!("its seal does not hold: {why}")))?;
-        let text = String::from_utf8(text).map_err(|_| nonsense("it is not UTF-8".to_owned()))?;
-        Ok(Reply { success: status.is_success(), text })
+        let broken = |what: &str, why: &str| self.nonsense(doing, format!("{what}: {why}"));
+        let sealed = seal::unwrap(reply.body()).map_err(|why| broken("its sealing is malformed", why))?;
+        let text = open.login.unseal(sealed).map_err(|why| broken("its seal does not hold", &why))?;
+        self.opened(doing, reply.status(), text)
     }
 
     /// Sends an envelope as it is, for TLS carries it, and reads the reply.
@@ -202,11 +198,8 @@ impl Channel {
         envelope: &Zeroizing<String>,
         patience: Duration,
     ) -> Result<Reply, TransportError> {
-        let host = self.target.name.clone();
-        let nonsense = |what: String| TransportError::Nonsense { host: host.clone(), doing, what };
         let request = self.request(PLAIN_TYPE, open.login.every_request(), envelope.as_bytes().to_vec().into());
-        self.past.requests += 1;
-        let reply = open.connection.exchange(request, patience).await.map_err(|error| self.lost(doing, &error))?;
+        let reply = self.carry(open, doing, request, patience).await?;
         let status = reply.status();
         if status == StatusCode::UNAUTHORIZED {
             // Nothing is carried out for somebody who is not let in, and TLS shows that the host itself says so.
@@ -217,40 +210,52 @@ impl Channel {
         }
         if !header(reply.headers(), &CONTENT_TYPE).trim_start().to_ascii_lowercase().starts_with("application/soap+xml")
         {
-            return Err(nonsense(format!("HTTP {} without an envelope", status.as_u16())));
+            return Err(self.nonsense(doing, format!("HTTP {} without an envelope", status.as_u16())));
         }
-        let text = String::from_utf8(reply.into_body().to_vec()).map_err(|_| nonsense("it is not UTF-8".to_owned()))?;
+        self.opened(doing, status, reply.into_body().to_vec())
+    }
+
+    /// Sends the request for an operation, once, and reads the whole reply.
+    async fn carry(
+        &mut self,
+        open: &mut Open,
+        doing: &'static str,
+        request: Request<Bytes>,
+        patience: Duration,
+    ) -> Result<Response<Bytes>, TransportError> {
+        self.past.requests += 1;
+        open.connection.exchange(request, patience).await.map_err(|error| self.lost(doing, &error))
+    }
+
+    fn opened(&self, doing: &'static str, status: StatusCode, text: Vec<u8>) -> Result<Reply, TransportError> {
+        let text = String::from_utf8(text).map_err(|_| self.nonsense(doing, "it is not UTF-8".to_owned()))?;
         Ok(Reply { success: status.is_success(), text })
     }
 
     /// What a reply means that came in clear: never an answer.
     fn unsealed(&self, doing: &'static str, reply: &Response<Bytes>) -> TransportError {
-        let host = self.target.name.clone();
         match reply.status() {
             StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => TransportError::Lost {
-                host,
+                host: self.target.name.clone(),
                 doing,
                 why: format!("it no longer knows this login (HTTP {})", reply.status().as_u16()),
                 // It probably refused before it opened what was sealed. But this came in clear, so anybody on the way
                 // may have written it.
                 sent: true,
             },
-            status => TransportError::Nonsense {
-                host,
-                doing,
-                what: format!("HTTP {} without a seal, where everything must be sealed", status.as_u16()),
-            },
+            status => {
+                let what = format!("HTTP {} without a seal, where everything must be sealed", status.as_u16());
+                self.nonsense(doing, what)
+            }
         }
     }
 
     /// Opens a connection and logs in, by requests with empty bodies. Nothing but the login's tokens leaves before the
     /// host has accepted them.
     async fn log_in(&mut self) -> Result<Open, TransportError> {
-        let host = self.target.name.clone();
-        let unreachable = |error| TransportError::Unreachable { host: host.clone(), error };
         let Target { address, port, tls, proxy, .. } = &self.target;
         let to = Endpoint { host: address, port: *port, tls: tls.as_ref(), proxy: proxy.as_ref() };
-        let mut connection = Connection::open(&to, LOGIN_PATIENCE).await.map_err(unreachable)?;
+        let mut connection = Connection::open(&to, LOGIN_PATIENCE).await.map_err(|error| self.unreachable(error))?;
         let wire = match tls {
             Some(_) => Wire::Tls(connection.end_point().map(<[u8]>::to_vec)),
             None => Wire::Clear,
@@ -318,10 +323,7 @@ impl Channel {
     }
 
     fn not_offered(&self, login: &Login, reply: &Response<Bytes>) -> TransportError {
-        let offered = offers(reply).join(", ");
-        let offered = if offered.is_empty() { "nothing".to_owned() } else { offered };
-        let scheme = login.scheme();
-        self.refused(format!("it offers no {scheme} (it offers: {offered}); {}", login.not_offered()))
+        self.refused(login.not_offered(&offers(reply)))
     }
 
     fn request(&self, content_type: &str, authorization: Option<&str>, body: Bytes) -> Request<Bytes> {
@@ -354,6 +356,10 @@ impl Channel {
 
     fn unreachable(&self, error: HttpError) -> TransportError {
         TransportError::Unreachable { host: self.target.name.clone(), error }
+    }
+
+    fn nonsense(&self, doing: &'static str, what: String) -> TransportError {
+        TransportError::Nonsense { host: self.target.name.clone(), doing, what }
     }
 
     fn lost(&self, doing: &'static str, error: &HttpError) -> TransportError {

@@ -244,13 +244,23 @@ impl Login {
         }
     }
 
-    /// What to do where the host does not offer the scheme.
-    pub fn not_offered(&self) -> &'static str {
-        match &self.way {
+    /// That the host has not taken the login up, by what it offers instead, and what to do.
+    pub fn not_offered(&self, offers: &[&str]) -> String {
+        let scheme = self.scheme();
+        let is_scheme = |offer: &&str| offer.split(' ').next().is_some_and(|it| it.eq_ignore_ascii_case(scheme));
+        let advice = match &self.way {
+            Way::Ntlm(_) | Way::Spnego(_) if offers.iter().any(is_scheme) => {
+                return format!(
+                    "it offers {scheme} and sent no challenge, as a host does that takes no NTLM; log in by Kerberos (auth: \
+                     kerberos), or see its policy `Network security: Restrict NTLM` and its event log of NTLM"
+                );
+            }
             Way::Kerberos(_) => "enable Kerberos in its winrm/config/service/auth",
             Way::Ntlm(_) | Way::Spnego(_) => "enable Negotiate in its winrm/config/service/auth",
             Way::EveryRequest(..) => self.advice(),
-        }
+        };
+        let offered = if offers.is_empty() { "nothing".to_owned() } else { offers.join(", ") };
+        format!("it offers no {scheme} (it offers: {offered}); {advice}")
     }
 }
 
@@ -258,4 +268,23 @@ impl Login {
 fn basic(account: &Account) -> Zeroizing<String> {
     let pair = Zeroizing::new(format!("{}:{}", account.name(), account.password().expose()));
     Zeroizing::new(format!("Basic {}", *Zeroizing::new(BASE64.encode(pair.as_bytes()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::SecretValue;
+
+    #[test]
+    fn a_host_without_the_scheme_is_told_from_one_that_sends_no_challenge() {
+        let account = Account::new("CORP\\ops", SecretValue::new("x".to_owned()));
+        let check = |offers: &[&str], says: &str| {
+            let login = Login::new(&Auth::Ntlm, &account, "web01", &Wire::Clear).map_err(drop);
+            let told = login.map(|login| login.not_offered(offers)).unwrap_or_default();
+            assert!(told.starts_with(says), "{told}");
+        };
+        check(&["Negotiate", "Kerberos"], "it offers Negotiate and sent no challenge");
+        check(&["Basic realm=\"WSMAN\""], "it offers no Negotiate (it offers: Basic");
+        check(&[], "it offers no Negotiate (it offers: nothing); enable Negotiate");
+    }
 }

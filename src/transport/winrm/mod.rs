@@ -5,6 +5,7 @@
 
 mod account;
 mod channel;
+pub mod context;
 pub mod fault;
 pub mod kerberos;
 mod login;

@@ -1,16 +1,10 @@
 //! The client's side of an NTLM login, and the sealing that follows from it (MS-NLMP, by the crate `sspi`).
 
-use sspi::{
-    AuthIdentityBuffers, BufferType, ClientRequestFlags, DataRepresentation, EncryptionFlags, Ntlm, SecurityBuffer,
-    SecurityBufferRef, Sspi, SspiImpl,
-};
+use sspi::{AuthIdentityBuffers, Ntlm};
 
 use super::account::Account;
-use super::ntlmssp;
 use super::seal::Sealed;
-
-/// NTLM's signature of a message, in bytes.
-pub(super) const SIGNATURE_BYTES: usize = 16;
+use super::{context, ntlmssp};
 
 /// What the crate `sspi` takes for the beginning of a password's hash and not of a password.
 const HASH_MARK: &str = "$NTLM$:";
@@ -58,39 +52,19 @@ impl Login {
     }
 
     fn step(&mut self, token: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut input = [SecurityBuffer::new(token, BufferType::Token)];
-        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
-        let mut builder = self
-            .ntlm
-            .initialize_security_context()
-            .with_credentials_handle(&mut self.credentials)
-            .with_context_requirements(ClientRequestFlags::CONFIDENTIALITY | ClientRequestFlags::INTEGRITY)
-            .with_target_data_representation(DataRepresentation::Native)
-            .with_input(&mut input)
-            .with_output(&mut output);
-        self.ntlm
-            .initialize_security_context_impl(&mut builder)
-            .and_then(|mut generator| generator.resolve_to_result())
-            .map_err(|error| error.to_string())?;
-        let [token] = output;
-        Ok(token.buffer)
+        let (_, token) = context::advance(&mut self.ntlm, &mut self.credentials, token, None)?;
+        Ok(token)
     }
 
     /// Seals a message. Its memory is taken and holds ciphertext afterwards.
-    pub fn seal(&mut self, mut message: Vec<u8>) -> Result<Sealed, String> {
-        let mut header = vec![0; SIGNATURE_BYTES];
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut message)];
-        self.ntlm.encrypt_message(EncryptionFlags::empty(), &mut buffers).map_err(|error| error.to_string())?;
-        Ok(Sealed { header, data: message })
+    pub fn seal(&mut self, message: Vec<u8>) -> Result<Sealed, String> {
+        context::seal(&mut self.ntlm, message)
     }
 
     /// Opens a sealed message and checks its signature and its place in the order.
     pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
-        let Sealed { mut header, mut data } = sealed;
-        check_signature(&header)?;
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
-        self.ntlm.decrypt_message(&mut buffers).map_err(|error| error.to_string())?;
-        Ok(data)
+        ntlmssp::check_signature(&sealed)?;
+        context::unseal(&mut self.ntlm, sealed)
     }
 }
 
@@ -100,14 +74,6 @@ pub(super) fn check_password(account: &Account) -> Result<(), String> {
         return Err(format!("a password that starts with `{HASH_MARK}` cannot be used, change it"));
     }
     Ok(())
-}
-
-/// Whether a signature is as long as NTLM's are.
-pub(super) fn check_signature(header: &[u8]) -> Result<(), String> {
-    if header.len() == SIGNATURE_BYTES {
-        return Ok(());
-    }
-    Err(format!("the signature has {} bytes and not {SIGNATURE_BYTES}", header.len()))
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! The few fields of NTLM's messages that decide whether a login is good enough (MS-NLMP 2.2.1, 2.2.2).
 
+use super::seal::Sealed;
+
 /// Message type of a challenge.
 pub const CHALLENGE: u32 = 2;
 /// Message type of an authentication.
 pub const AUTHENTICATE: u32 = 3;
 
+/// A signature's length in bytes (MS-NLMP 2.2.2.9).
+const SIGNATURE_BYTES: usize = 16;
 const AV_FLAGS: u16 = 6;
 const AV_CHANNEL_BINDINGS: u16 = 10;
 
@@ -36,6 +40,18 @@ pub fn check_strength(token: &[u8], message_type: u32) -> Result<(), String> {
     match needed.iter().find(|(flag, _)| flags & flag == 0) {
         Some((_, name)) => Err(format!("the NTLM login would be without {name}")),
         None => Ok(()),
+    }
+}
+
+/// Whether the signature of a sealed message is as long as NTLM's are.
+///
+/// # Errors
+///
+/// How long it is.
+pub fn check_signature(sealed: &Sealed) -> Result<(), String> {
+    match sealed.header.len() {
+        SIGNATURE_BYTES => Ok(()),
+        bytes => Err(format!("the signature has {bytes} bytes and not {SIGNATURE_BYTES}")),
     }
 }
 

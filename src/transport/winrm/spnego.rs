@@ -1,15 +1,11 @@
 //! NTLM inside SPNEGO (RFC 4178, MS-SPNG, by the crate `sspi`), for hosts and proxies that take nothing bare.
 
 use sspi::ntlm::NtlmConfig;
-use sspi::{
-    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation, EncryptionFlags,
-    Negotiate, NegotiateConfig, SecurityBuffer, SecurityBufferRef, SecurityStatus, Sspi, SspiImpl,
-};
+use sspi::{AuthIdentityBuffers, CredentialsBuffers, Negotiate, NegotiateConfig, SecurityStatus};
 
 use super::account::Account;
-use super::ntlm::{self, SIGNATURE_BYTES};
-use super::ntlmssp;
 use super::seal::Sealed;
+use super::{context, ntlm, ntlmssp};
 
 /// Length of the head of SEC_CHANNEL_BINDINGS: four numbers for each party's address, then those of the data.
 const BINDINGS_HEAD_BYTES: u32 = 32;
@@ -53,8 +49,7 @@ impl Login {
             ntlmssp::check_strength(challenge, ntlmssp::CHALLENGE)?;
             self.answered += 1;
         }
-        let (_, token) = self.advance(token)?;
-        Ok(token)
+        self.advance(token)
     }
 
     /// Takes the token that came when the host accepted: it shows that nobody changed what was offered and chosen.
@@ -70,43 +65,22 @@ impl Login {
         if self.done { Ok(()) } else { Err("its acceptance leaves the login unfinished".to_owned()) }
     }
 
-    fn advance(&mut self, token: Vec<u8>) -> Result<(SecurityStatus, Vec<u8>), String> {
-        let mut input = vec![SecurityBuffer::new(token, BufferType::Token)];
-        input.extend(self.bindings.clone().map(|bytes| SecurityBuffer::new(bytes, BufferType::ChannelBindings)));
-        let mut output = [SecurityBuffer::new(Vec::new(), BufferType::Token)];
-        let mut builder = self
-            .negotiate
-            .initialize_security_context()
-            .with_credentials_handle(&mut self.credentials)
-            .with_context_requirements(ClientRequestFlags::CONFIDENTIALITY | ClientRequestFlags::INTEGRITY)
-            .with_target_data_representation(DataRepresentation::Native)
-            .with_input(&mut input)
-            .with_output(&mut output);
-        let result = self
-            .negotiate
-            .initialize_security_context_impl(&mut builder)
-            .and_then(|mut generator| generator.resolve_to_result())
-            .map_err(|error| error.to_string())?;
-        self.done = result.status == SecurityStatus::Ok;
-        let [token] = output;
-        Ok((result.status, token.buffer))
+    fn advance(&mut self, token: Vec<u8>) -> Result<Vec<u8>, String> {
+        let bindings = self.bindings.as_deref();
+        let (status, token) = context::advance(&mut self.negotiate, &mut self.credentials, token, bindings)?;
+        self.done = status == SecurityStatus::Ok;
+        Ok(token)
     }
 
     /// Seals a message. Its memory is taken and holds ciphertext afterwards.
-    pub fn seal(&mut self, mut message: Vec<u8>) -> Result<Sealed, String> {
-        let mut header = vec![0; SIGNATURE_BYTES];
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut message)];
-        self.negotiate.encrypt_message(EncryptionFlags::empty(), &mut buffers).map_err(|error| error.to_string())?;
-        Ok(Sealed { header, data: message })
+    pub fn seal(&mut self, message: Vec<u8>) -> Result<Sealed, String> {
+        context::seal(&mut self.negotiate, message)
     }
 
     /// Opens a sealed message and checks its signature and its place in the order.
     pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
-        let Sealed { mut header, mut data } = sealed;
-        ntlm::check_signature(&header)?;
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
-        self.negotiate.decrypt_message(&mut buffers).map_err(|error| error.to_string())?;
-        Ok(data)
+        ntlmssp::check_signature(&sealed)?;
+        context::unseal(&mut self.negotiate, sealed)
     }
 }
 

@@ -8,21 +8,22 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::http::{Authorities, Proxy, Tls, Trust};
 use crate::lab::sql::tds::Authority;
+use crate::lab::wsman::tls::Acceptor;
 use crate::lab::wsman::{AlsoIn, Hardening};
 use crate::transport::winrm::Auth;
 
-const USER: &str = "LAB\\operator";
-const PASSWORD: &str = "Pässw0rd!";
+pub(super) const USER: &str = "LAB\\operator";
+pub(super) const PASSWORD: &str = "Pässw0rd!";
 
 /// A lab host that listens by TLS, and the authority that vouches for it.
-struct Secure {
+pub(super) struct Secure {
     rig: Rig,
     folder: tempfile::TempDir,
     authority: Authority,
 }
 
 impl Secure {
-    async fn new(change: impl FnOnce(&mut Settings)) -> Secure {
+    pub async fn new(change: impl FnOnce(&mut Settings)) -> Secure {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open(folder.path()).unwrap();
         let issued = authority.issue(&["web01"]).unwrap();
@@ -36,7 +37,12 @@ impl Secure {
         Secure { rig: rig.await, folder, authority }
     }
 
-    fn tls(&self) -> Tls {
+    /// Another listener's TLS, with a certificate of the same authority.
+    pub fn acceptor(&self) -> Acceptor {
+        Acceptor::new(&self.authority.issue(&["web01"]).unwrap(), false).unwrap()
+    }
+
+    pub fn tls(&self) -> Tls {
         let pem = std::fs::read(self.folder.path().join("ca.pem")).unwrap();
         Tls { name: "web01".to_owned(), trust: Trust::Authorities(Authorities::Also(pem)), identity: None }
     }

@@ -2,6 +2,7 @@
 
 mod https;
 mod proxy;
+mod unfair;
 mod wire;
 
 use std::net::SocketAddr;

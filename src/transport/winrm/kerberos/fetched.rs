@@ -8,13 +8,14 @@ use std::time::SystemTime;
 
 use sspi::generator::GeneratorState;
 use sspi::{
-    BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation, EncryptionFlags, ErrorKind, KerberosConfig,
-    SecurityBuffer, SecurityBufferRef, Sspi, SspiImpl,
+    BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation, ErrorKind, KerberosConfig, SecurityBuffer,
+    Sspi, SspiImpl,
 };
 
 use super::binding;
 use super::kdc::{Directory, Kdc};
 use super::krb_error::{KrbError, PREAUTH_REQUIRED, Speaker, UNKNOWN_CLIENT};
+use crate::transport::winrm::context::{self, words};
 use crate::transport::winrm::seal::Sealed;
 
 /// A conversation with a host that has begun: its token is made.
@@ -90,22 +91,23 @@ impl Fetched {
     }
 
     /// Seals a message. Its memory is taken and holds ciphertext afterwards.
-    pub fn seal(&mut self, mut message: Vec<u8>) -> Result<Sealed, String> {
-        let kerberos = &mut self.0.kerberos;
-        let sizes = kerberos.query_context_sizes().map_err(|error| words(&error))?;
-        let mut header = vec![0; usize::try_from(sizes.security_trailer).unwrap_or_default()];
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut message)];
-        kerberos.encrypt_message(EncryptionFlags::empty(), &mut buffers).map_err(|error| words(&error))?;
-        Ok(Sealed { header, data: message })
+    pub fn seal(&mut self, message: Vec<u8>) -> Result<Sealed, String> {
+        context::seal(&mut self.0.kerberos, message)
     }
 
     /// Opens a sealed message and checks its signature.
     pub fn unseal(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
-        let Sealed { mut header, mut data } = sealed;
-        let mut buffers = [SecurityBufferRef::token_buf(&mut header), SecurityBufferRef::data_buf(&mut data)];
-        self.0.kerberos.decrypt_message(&mut buffers).map_err(|error| words(&error))?;
-        let [_, plain] = &buffers;
-        Ok(plain.data().to_vec())
+        context::unseal(&mut self.0.kerberos, sealed)
+    }
+}
+
+#[cfg(test)]
+impl Fetched {
+    /// One that has asked nobody for anything.
+    pub fn without_tickets() -> Fetched {
+        let own = sspi::AuthIdentityBuffers::from_utf8("deploy", "FARM.TEST", "x");
+        let context = Context::new(CredentialsBuffers::AuthIdentity(own), "FARM.TEST", "HTTP/web01".to_owned());
+        Fetched(Box::new(context.unwrap()))
     }
 }
 
@@ -231,9 +233,4 @@ impl Conversation {
         }
         format!("no ticket could be made: {}", words(error))
     }
-}
-
-/// An error of the crate's in one line.
-fn words(error: &sspi::Error) -> String {
-    error.description.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -22,21 +22,12 @@ pub fn offer(token: &[u8]) -> Vec<u8> {
     der::wrap(0x60, &[&der::wrap(0x06, &[&SPNEGO]), &init])
 }
 
-/// What a host answered to [`offer`].
-#[derive(Debug, PartialEq, Eq)]
-pub struct Answer<'a> {
-    /// Kerberos' own answer, where there is one.
-    pub token: Option<&'a [u8]>,
-    /// Whether the host has had enough.
-    pub rejected: bool,
-}
-
-/// Reads a host's answer to [`offer`].
+/// Kerberos' own answer in a host's answer to [`offer`], where there is one.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
-pub fn answer(bytes: &[u8]) -> Result<Answer<'_>, String> {
+/// What is wrong with it, or that the host has had enough.
+pub fn answer(bytes: &[u8]) -> Result<Option<&[u8]>, String> {
     let fields = der::inside(bytes, 0xA1).and_then(|inside| der::inside(inside, 0x30));
     let fields = fields.ok_or("its answer is no SPNEGO")?;
     let state = der::field(fields, 0).and_then(|state| der::inside(state, 0x0A)).and_then(|state| state.first());
@@ -44,10 +35,9 @@ pub fn answer(bytes: &[u8]) -> Result<Answer<'_>, String> {
     if chosen.is_some_and(|mechanism| mechanism != KERBEROS) {
         return Err("it chose something else than Kerberos, which alone was offered".to_owned());
     }
-    let token = der::field(fields, 2).and_then(|token| der::inside(token, 0x04));
     match state {
-        Some(&REJECTED) => Ok(Answer { token, rejected: true }),
-        Some(&COMPLETED) | None => Ok(Answer { token, rejected: false }),
+        Some(&COMPLETED) | None => Ok(der::field(fields, 2).and_then(|token| der::inside(token, 0x04))),
+        Some(&REJECTED) => Err("it rejects by SPNEGO what it accepts by HTTP".to_owned()),
         Some(_) => Err("it wants more messages than Kerberos needs".to_owned()),
     }
 }
@@ -71,8 +61,13 @@ pub fn error_inside(token: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// The answer of a host that has opened the ticket.
+    pub fn completed(token: Option<&[u8]>) -> Vec<u8> {
+        reply(COMPLETED, &KERBEROS, token)
+    }
 
     fn reply(state: u8, mechanism: &[u8], token: Option<&[u8]>) -> Vec<u8> {
         let state = der::wrap(0xA0, &[&der::wrap(0x0A, &[&[state]])]);
@@ -97,8 +92,11 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         let done = reply(0, &KERBEROS, Some(b"AP-REP"));
-        assert_eq!(answer(&done), Ok(Answer { token: Some(b"AP-REP"), rejected: false }));
-        assert_eq!(answer(&reply(2, &KERBEROS, None)), Ok(Answer { token: None, rejected: true }));
+        assert_eq!(answer(&done), Ok(Some(b"AP-REP".as_slice())));
+        assert_eq!(answer(&reply(0, &KERBEROS, None)), Ok(None));
+        for token in [None, Some(b"AP-REP".as_slice())] {
+            assert!(answer(&reply(2, &KERBEROS, token)).is_err_and(|why| why.contains("rejects")));
+        }
         let ntlm = [0x2B, 6, 1, 4, 1, 0x82, 0x37, 2, 2, 10];
         assert!(answer(&reply(1, &ntlm, None)).is_err_and(|why| why.contains("something else")));
         assert!(answer(&reply(3, &KERBEROS, None)).is_err_and(|why| why.contains("more messages")));

@@ -122,7 +122,7 @@ impl Login {
         }
         let reply = match self.protocol {
             Protocol::Kerberos => token,
-            Protocol::Spnego => frames::answer(&token)?.token.ok_or(unproven)?.to_vec(),
+            Protocol::Spnego => frames::answer(&token)?.ok_or(unproven)?.to_vec(),
         };
         let State::Begun(tickets) = std::mem::replace(&mut self.state, State::Over) else {
             return Err("it accepted a login that was not made".to_owned());
@@ -196,4 +196,65 @@ impl Login {
 
 fn is_of_scheme(offer: &str, scheme: &str) -> bool {
     offer.split([' ', ',']).next().is_some_and(|word| word.eq_ignore_ascii_case(scheme))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::frames::tests::completed;
+    use super::*;
+    use crate::value::SecretValue;
+
+    /// A login whose token is made, by tickets that nobody gave.
+    fn begun() -> Login {
+        let settings = Kerberos { realm: Some("FARM.TEST".to_owned()), ..Kerberos::default() };
+        let account = Account::new("deploy", SecretValue::new("x".to_owned()));
+        let login = Login::new(&settings, &account, "web01.farm.test", None).unwrap();
+        Login { state: State::Begun(Tickets::Fetched(Fetched::without_tickets())), sent: b"TICKET".to_vec(), ..login }
+    }
+
+    async fn check(token: Option<&[u8]>, spnego: bool, expected: &str) {
+        let mut login = begun();
+        if spnego {
+            login.reframed(&["Negotiate"]).unwrap();
+        }
+        let why = login.accepted(token.map(<[u8]>::to_vec)).await.unwrap_err();
+        assert!(why.contains(expected), "{why:?} lacks {expected:?}");
+        assert!(login.seal(b"message".to_vec()).is_err_and(|why| why.contains("nobody is logged in")));
+    }
+
+    #[tokio::test]
+    async fn a_host_is_believed_for_its_proof_alone() {
+        check(None, false, "no AP-REP").await;
+        check(None, true, "no AP-REP").await;
+        check(Some(&completed(None)), true, "no AP-REP").await;
+        for token in [b"AP-REP".as_slice(), &[0x6F, 2, 0x30, 0]] {
+            check(Some(token), false, "does not hold").await;
+            check(Some(&completed(Some(token))), true, "does not hold").await;
+        }
+    }
+
+    #[test]
+    fn the_token_is_framed_anew_once_and_only_where_it_must_be() {
+        for (offers, expected) in [
+            (&["Negotiate"][..], true),
+            (&["Basic realm=\"x\"", "negotiate"], true),
+            (&["Kerberos", "Negotiate"], false),
+            (&["Basic realm=\"x\""], false),
+            (&[], false),
+        ] {
+            let mut login = begun();
+            let framed = login.reframed(offers);
+            assert_eq!(framed, expected.then(|| frames::offer(b"TICKET")), "{offers:?}");
+            assert_eq!(login.protocol() == Protocol::Spnego, expected, "{offers:?}");
+            assert_eq!(login.reframed(&["Negotiate"]).is_some(), !expected, "{offers:?}");
+        }
+    }
+
+    /// The library opens what is signed alone, too.
+    #[test]
+    fn what_is_not_encrypted_is_not_opened() {
+        let header = [&[5, 4, 5, 0xFF, 0, 0, 0, 28][..], &[0; 52]].concat();
+        let why = begun().unseal(Sealed { header, data: b"<s:Envelope/>".to_vec() }).unwrap_err();
+        assert!(why.contains("not encrypted"), "{why}");
+    }
 }

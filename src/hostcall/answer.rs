@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::listing::{ListedFile, Listing};
+use super::refusal::Refusal;
+pub use super::runtime::{PoolRuntime, RunState, Runtime, WasEvent, Worker};
 
 /// The answer to a read. Absence is an answer; a refusal is never taken for absence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,51 +46,6 @@ pub enum Outcome {
     Failed(Refusal),
     /// Not tried, because a write before it in the batch was not done.
     Skipped {},
-}
-
-/// Why a host did not do or say what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Refusal {
-    /// What kind of refusal it is.
-    pub code: RefusalCode,
-    /// What Windows said, or the agent's own words where Windows said nothing; never a secret.
-    pub text: String,
-    /// The HRESULT or Win32 code as `0x` and eight hexadecimal digits, where there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hresult: Option<String>,
-}
-
-/// The kinds of refusal an operator can act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalCode {
-    /// Access denied.
-    Denied,
-    /// In use by somebody else, or a section locked at a level above.
-    Locked,
-    /// What is there cannot be parsed.
-    Invalid,
-    /// Not there on this version of Windows or IIS, or IIS is not installed.
-    Unsupported,
-    /// A payload was removed from the image and no source has it.
-    SourceMissing,
-    /// No space left.
-    DiskFull,
-    /// The host takes part in IIS shared configuration, where one commit would switch every node at once.
-    SharedConfiguration,
-    /// Servicing waits for a reboot.
-    RebootPending,
-    /// A logon was refused; the Win32 code says why (1326 wrong, 1909 locked, 1330 expired, 1331 disabled …).
-    Logon,
-    /// A name the call was given is not known to the host.
-    Unknown,
-    /// Another controller is changing the host; the text names it.
-    Held,
-    /// A mutating call in a read-only session.
-    ReadOnly,
-    /// Anything else; the text says it.
-    Failed,
 }
 
 /// Answer to `host_facts`.
@@ -164,69 +121,6 @@ pub enum FeatureState {
     UninstallPending,
     /// This Windows has no feature of that name.
     Unknown,
-}
-
-/// Answer to `iis_runtime`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Runtime {
-    /// Pools by name.
-    #[serde(default)]
-    pub pools: BTreeMap<String, PoolRuntime>,
-    /// Sites by name.
-    #[serde(default)]
-    pub sites: BTreeMap<String, RunState>,
-    /// WAS events (System log) of the pools asked for, in the last ten minutes, oldest first.
-    #[serde(default)]
-    pub events: Vec<WasEvent>,
-}
-
-/// A pool as WAS sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoolRuntime {
-    /// Its state.
-    pub state: RunState,
-    /// Its worker processes.
-    pub workers: Vec<Worker>,
-}
-
-/// A worker process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Worker {
-    /// Process id.
-    pub pid: u32,
-    /// Account it runs as, `DOMAIN\name`.
-    pub account: String,
-}
-
-/// State of a pool or site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Serving, or ready to.
-    Started,
-    /// Not serving.
-    Stopped,
-    /// On its way up, for longer than the host waits.
-    Starting,
-    /// On its way down, for longer than the host waits.
-    Stopping,
-    /// WAS does not know it.
-    Unknown,
-}
-
-/// An event of the Windows Process Activation Service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WasEvent {
-    /// Event id, such as 5021.
-    pub id: u32,
-    /// When, in UTC, as `2026-11-21T12:34:56Z`.
-    pub utc: String,
-    /// The pool it is about.
-    pub pool: String,
 }
 
 /// Answer to `files`.

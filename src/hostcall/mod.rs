@@ -12,13 +12,16 @@ pub mod config;
 pub mod listing;
 pub mod message;
 pub mod read;
+pub mod refusal;
+pub mod runtime;
 pub mod sql;
 pub mod write;
 
-pub use answer::{Answer, Outcome, Refusal, RefusalCode};
+pub use answer::{Answer, Outcome};
 pub use config::{AppPath, Attribute, Content, Edit, Element, ElementPath, Expected, Source, Step, Text, Token};
 pub use message::{Access, Batch, Call, Hello, HelloAnswer, Nonce, Replies, Reply};
 pub use read::{FileAt, FileWant, HttpAt, MacForm, Read};
+pub use refusal::{Refusal, RefusalCode};
 pub use sql::{SqlDone, SqlMessage, SqlRows};
 pub use write::{
     Control, ControlTarget, FileData, FileDigest, Grant, Marker, Pull, SecretFile, SqlFind, TreeFile, Write,

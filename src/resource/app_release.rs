@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::iis_application::{application, folder_claim, sites};
-use super::release_folder::{WEB_CONFIG, is_digest, tree_digest};
+use super::release_folder::{WEB_CONFIG, folder_name, is_digest, live_folder, tree_digest};
 use super::{Claim, Disturbance, Found, Phase, Problems, Reads, Resource, Writes, app_rights, mirror};
 use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
 use crate::hostcall::read::HttpVerb;
 use crate::hostcall::{
-    Control, ControlTarget, Edit, Element, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Pull, Read, Refusal,
-    SecretFile, Text, TreeFile, Write,
+    Control, ControlTarget, Edit, ElementPath, FileAt, FileDigest, FileWant, HttpAt, Pull, Read, Refusal, SecretFile,
+    Text, TreeFile, Write,
 };
 use crate::release::{FileContent, Overlay, Release};
 use crate::value::{Changes, DownloadUrl, UrlPath, WindowsPath};
@@ -194,15 +194,6 @@ impl AppRelease {
             pull: self.pull.as_ref().map(|url| Pull { url: url.as_str().to_owned(), sha256: String::new() }),
         }
     }
-}
-
-/// The folder that an application's files are in.
-pub(super) fn live_folder(application: &Element) -> &str {
-    application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default()
-}
-
-pub(super) fn folder_name(path: &str) -> &str {
-    path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
 impl Resource for AppRelease {

@@ -10,10 +10,10 @@ use super::pool_values::{
     PoolState, ProcessModelEvent, RecycleEvent, Runtime, StartMode,
 };
 use super::start_anew::Recycle;
-use super::{Anew, Disturbance, Found, Phase, Problems, Reads, Resource, Unnoticed, Writes, was};
+use super::{Anew, Disturbance, Found, Phase, Problems, Reads, Resource, Unnoticed, Writes, pool_collections, was};
 use crate::hostcall::answer::RunState;
 use crate::hostcall::config::AppPath;
-use crate::hostcall::{Control, ControlTarget, Edit, Element, ElementPath, Expected, Refusal, Text, Token};
+use crate::hostcall::{Control, ControlTarget, Edit, ElementPath, Expected, Refusal, Text, Token};
 use crate::value::{Changes, Flags, Secret, TimeOfDay, TimeSpan};
 
 mirrored! {
@@ -188,43 +188,6 @@ impl IisAppPool {
         let canonical = found.account_name(&desired);
         [Some(desired), canonical].into_iter().flatten().any(|name| name.eq_ignore_ascii_case(account))
     }
-
-    /// Edits of the properties that are collections.
-    fn collection_edits(&self, changes: &Changes, element: Option<&Element>) -> Vec<Edit> {
-        let mut edits = Vec::new();
-        let schedule = self.at().child("recycling").child("periodicRestart").child("schedule");
-        let items = |names: &[&str]| {
-            let found = names.iter().try_fold(element?, |element, name| element.children.get(*name));
-            found.map(|element| element.items.as_slice())
-        };
-        let plain = |name: &str, value: &str| (name.to_owned(), Text::Plain(value.to_owned()));
-        if let Some(times) =
-            self.periodic_restart_schedule.as_ref().filter(|_| changes.touch("periodic_restart_schedule"))
-        {
-            for item in items(&["recycling", "periodicRestart", "schedule"]).unwrap_or_default() {
-                let value = item.text("value").unwrap_or_default();
-                edits.push(Edit::Remove { at: schedule.clone().item([("value", value)]) });
-            }
-            edits.extend(times.iter().map(|time| Edit::Add {
-                at: schedule.clone(),
-                element: "add".to_owned(),
-                attributes: vec![plain("value", &time.to_clock())],
-            }));
-        }
-        let variables = self.at().child("environmentVariables");
-        if let Some(desired) = self.environment_variables.as_ref().filter(|_| changes.touch("environment_variables")) {
-            for item in items(&["environmentVariables"]).unwrap_or_default() {
-                let name = item.text("name").unwrap_or_default();
-                edits.push(Edit::Remove { at: variables.clone().item([("name", name)]) });
-            }
-            edits.extend(desired.iter().map(|(name, value)| Edit::Add {
-                at: variables.clone(),
-                element: "add".to_owned(),
-                attributes: vec![plain("name", name), plain("value", value)],
-            }));
-        }
-        edits
-    }
 }
 
 impl Resource for IisAppPool {
@@ -287,21 +250,10 @@ impl Resource for IisAppPool {
             Some(recycle) => Some(recycle.seen(self.workers(found)?)),
             None => None,
         };
-        let schedule = ["recycling", "periodicRestart", "schedule"];
-        let schedule = schedule.iter().try_fold(&element, |element, name| element.children.get(*name));
-        actual.periodic_restart_schedule = self.periodic_restart_schedule.as_ref().map(|desired| {
-            let items = schedule.map(|schedule| schedule.items.as_slice()).unwrap_or_default();
-            let mut times: Vec<TimeOfDay> =
-                items.iter().filter_map(|item| TimeOfDay::parse(item.text("value")?)).collect();
-            // A schedule is a set: the same times in another order are the desired ones.
-            times.sort_by_key(|time| (desired.iter().position(|it| it == time).unwrap_or(usize::MAX), *time));
-            times
-        });
-        actual.environment_variables = self.environment_variables.as_ref().and_then(|_| {
-            let items = element.children.get("environmentVariables")?.items.iter();
-            let pair = |item: &Element| Some((item.text("name")?.to_owned(), item.text("value")?.to_owned()));
-            Some(items.filter_map(pair).collect())
-        });
+        let desired = self.periodic_restart_schedule.as_ref();
+        actual.periodic_restart_schedule = desired.map(|desired| pool_collections::schedule(&element, desired));
+        let desired = self.environment_variables.as_ref();
+        actual.environment_variables = desired.and_then(|_| pool_collections::variables(&element));
         Ok(Some(actual))
     }
 
@@ -317,7 +269,13 @@ impl Resource for IisAppPool {
         edits.extend(
             self.identity.iter().filter(|_| changes.touch("identity")).flat_map(|identity| identity.edits(&at)),
         );
-        edits.extend(self.collection_edits(changes, element.as_ref()));
+        let touched = |property: &str| changes.touch(property);
+        if let Some(times) = self.periodic_restart_schedule.as_ref().filter(|_| touched("periodic_restart_schedule")) {
+            edits.extend(pool_collections::schedule_edits(&at, element.as_ref(), times));
+        }
+        if let Some(desired) = self.environment_variables.as_ref().filter(|_| touched("environment_variables")) {
+            edits.extend(pool_collections::variable_edits(&at, element.as_ref(), desired));
+        }
         let expect = if let Some(element) = &element {
             mirror::expected(&edits, element, &at)
         } else {

@@ -16,6 +16,7 @@ mod kind;
 mod left_behind;
 mod left_settings;
 mod mirror;
+mod pool_collections;
 mod pool_values;
 mod question;
 mod reads;

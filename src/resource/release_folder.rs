@@ -1,7 +1,8 @@
-//! What can be told of the folder of a release without reading its files.
+//! The folder of a release: which one is live, and what can be told of it without reading its files.
 
 use sha2::{Digest, Sha256};
 
+use crate::hostcall::Element;
 use crate::release::{FileContent, Release};
 
 /// The file of a release that is compared byte by byte.
@@ -10,6 +11,16 @@ pub const WEB_CONFIG: &str = "web.config";
 /// Whether a folder's name is that of a release.
 pub fn is_digest(name: &str) -> bool {
     name.len() == 12 && name.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+}
+
+/// The folder that an application's files are in.
+pub fn live_folder(application: &Element) -> &str {
+    application.find_item(&[("path", "/")]).and_then(|it| it.text("physicalPath")).unwrap_or_default()
+}
+
+/// The last part of a path.
+pub fn folder_name(path: &str) -> &str {
+    path.rsplit(['\\', '/']).next().unwrap_or_default()
 }
 
 /// What [`crate::hostcall::answer::Tree`] says of a folder that holds the release.

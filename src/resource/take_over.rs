@@ -1,10 +1,10 @@
 //! Whose the live folder is, and the first take-over of one that is none of farmhand's.
 
-use super::app_release::{AppRelease, ReleaseState, folder_name, live_folder};
+use super::app_release::{AppRelease, ReleaseState};
 use super::iis_application::{application, sites};
 use super::left_behind::left_behind;
 use super::left_settings::left_settings;
-use super::release_folder::{WEB_CONFIG, is_digest};
+use super::release_folder::{WEB_CONFIG, folder_name, is_digest, live_folder};
 use super::{Found, Reads};
 use crate::hostcall::config::AppPath;
 use crate::hostcall::{ElementPath, FileWant, Read};

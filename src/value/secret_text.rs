@@ -192,7 +192,7 @@ impl Bytes {
                     return Err("holds a control character, which cannot be a password in T-SQL".to_owned());
                 }
                 if text.contains(FOUND_MARK) {
-                    return Err(format!("holds `{}`, which has a meaning of its own here", FOUND_MARK));
+                    return Err(format!("holds `{FOUND_MARK}`, which has a meaning of its own here"));
                 }
                 let mut quoted = Zeroizing::new(String::with_capacity(text.len() * 2));
                 for character in text.chars() {

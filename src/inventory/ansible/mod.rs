@@ -214,7 +214,7 @@ mod tests {
             let (inventory, wrong) = read(line);
             match expected {
                 Ok(port) => {
-                    assert_eq!((inventory.hosts["web01"].connection.port, wrong), (Some(port), vec![]), "{line}")
+                    assert_eq!((inventory.hosts["web01"].connection.port, wrong), (Some(port), vec![]), "{line}");
                 }
                 Err(why) => assert!(wrong.concat().contains(why), "{line}: {wrong:?}"),
             }

@@ -69,7 +69,6 @@ const EXPOSES: &[&str] = &[
 
 /// Circles between the modules of one folder that remain, each with why. The list may only shrink.
 const CIRCLES: &[(&str, &str)] = &[
-    ("inventory::ansible: ini, literal", "a literal that is none is the text that the INI reader makes a node of"),
     (
         "lab::wsman: command, service",
         "a service starts commands, and a command takes what it needs from the service whole",

@@ -7,6 +7,7 @@ mod door;
 mod examine;
 mod inside;
 mod judge;
+mod lack;
 mod network;
 mod prelogin;
 mod settings;
@@ -15,4 +16,5 @@ mod sql;
 pub mod told;
 
 pub use check::{Check, Line, Outcome};
-pub use examine::{Lack, Lacking, Section, examine};
+pub use examine::{Section, examine};
+pub use lack::{Lack, Lacking};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{Check, Line, Sheet};
-use super::examine::Lack;
+use super::lack::Lack;
 use super::network;
 use super::prelogin::{self, Prelogin};
 use super::speaks;

@@ -43,7 +43,7 @@ fn replaced(
     key: &str,
     wanted: impl Iterator<Item = Vec<(String, Text)>>,
 ) -> Vec<Edit> {
-    let at = way.iter().fold(at.clone(), |at, name| at.child(*name));
+    let at = way.iter().fold(at.clone(), |at, name| at.child(name));
     let there = items(pool, way).iter().map(|item| item.text(key).unwrap_or_default());
     let removed = there.map(|value| Edit::Remove { at: at.clone().item([(key, value)]) });
     let added = wanted.map(|attributes| Edit::Add { at: at.clone(), element: "add".to_owned(), attributes });

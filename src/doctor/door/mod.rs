@@ -4,8 +4,8 @@ mod ssh;
 mod winrm;
 
 use super::check::{Check, Line, Sheet};
-use super::examine::Lack;
 use super::judge::Logon;
+use super::lack::Lack;
 use super::network;
 use crate::engine::{Over, Place, Reach, Sessions};
 use crate::transport::{Transport, TransportError};

@@ -371,7 +371,7 @@ function Get-SharedFolder {
 function Read-Features($ask) {
     $states = New-Map
     foreach ($name in $ask.names) { $states[$name] = 'unknown' }
-    foreach ($feature in (Get-WindowsFeature -Name $ask.names.ToArray() -ErrorAction Ignore)) {
+    foreach ($feature in (Get-WindowsFeature -Name $ask.names.ToArray() -ErrorAction SilentlyContinue)) {
         $state = ("$($feature.InstallState)" -creplace '(.)([A-Z])', '$1_$2').ToLowerInvariant()
         foreach ($name in $ask.names) { if ($name -eq $feature.Name) { $states[$name] = $state } }
     }

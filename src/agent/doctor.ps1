@@ -105,7 +105,7 @@ function Read-Services {
 }
 
 function Read-Rules {
-    $rules = @(Get-NetFirewallRule -Name 'farmhand-*' -ErrorAction Ignore)
+    $rules = @(Get-NetFirewallRule -Name 'farmhand-*' -ErrorAction SilentlyContinue)
     , @($rules | ForEach-Object {
         @{ name = $_.Name; enabled = ("$($_.Enabled)" -eq 'True'); allows = ("$($_.Action)" -eq 'Allow') }
     })

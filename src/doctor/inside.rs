@@ -48,12 +48,14 @@ pub async fn look(sheet: &mut Sheet, mut transport: Transport, over: &Over, logo
     let told = match tell(&mut transport).await {
         Ok(told) => told,
         Err(why) => {
-            sheet.put(Line::failed_as_told(Check::Language, &why));
+            sheet.put(Line::failed_as_told(Check::Process, &why));
             // What is left behind there ends by itself.
             let _ = transport.close().await;
             return;
         }
     };
+    // A shell that was started is no PowerShell yet: the command may be unknown there.
+    sheet.put(Line::passed(Check::Process, "PowerShell was started"));
     sheet.put(judge::language(&told));
     if told.language_mode != FULL_LANGUAGE {
         let _ = transport.close().await;
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_powershell_that_did_not_run_is_told_with_its_words_and_what_to_do() {
-        let line = Line::failed_as_told(Check::Language, &ended(127, "bash: powershell.exe: not found; sorry\nmore\n"));
+        let line = Line::failed_as_told(Check::Process, &ended(127, "bash: powershell.exe: not found; sorry\nmore\n"));
         assert!(line.found.ends_with("told nothing: bash: powershell.exe: not found; sorry\n  more"), "{line:?}");
         assert!(line.advice.is_some_and(|advice| advice.starts_with("log in by hand")));
         assert!(ended(1, " \n").contains("told nothing\n"));

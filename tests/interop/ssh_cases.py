@@ -138,7 +138,7 @@ def an_agent_logs_in(farm, server):
         subprocess.run(["ssh-add", "-q", farm.path("of_agent")], check=True, env={**os.environ, **environment})
         expect(farm.look(**environment), 2, "windows_feature")
         farm.inventory({"web01": (server, {**more, "agent": False})})
-        refused(farm.look(**environment), "there is nothing to log in with")
+        expect(farm.look(**environment), 3, "nothing gives the password of %s, who logs in to web01" % USER)
     farm.inventory({"web01": (server, more)})
     refused(farm.look(), "no SSH agent was heard")
 
@@ -265,7 +265,7 @@ def password_logs_in(farm, server, account):
     refused(done, "refused the login of `%s`: the password was refused" % account)
     assert "not-the-one" not in done.stdout + done.stderr
     farm.inventory({"web01": (server, more)})
-    refused(farm.look(), "there is nothing to log in with")
+    expect(farm.look(), 3, "nothing gives the password of %s, who logs in to web01" % account)
 
 
 @contextlib.contextmanager
@@ -416,7 +416,10 @@ def the_doctor_says_at_which_step_a_login_stops(farm, server):
     server.authorize(key(farm))
     farm.inventory({"web01": (server, {"key_file": "id", "known_hosts": farm.know(server.known())})})
     accepted = "passed login the key in its file was accepted; the host offers publickey"
-    doctor(0, "web01 over SSH", "passed host key", accepted, "passed agent", "passed windows", "note double hop")
+    doctor(0, "web01 over SSH", "passed host key", accepted, "passed process", "passed agent", "passed windows", "note double hop")
+    os.rename(server.powershell, server.powershell + ".gone")
+    doctor(4, accepted, "failed process PowerShell ended with code 127", "powershell.exe: ", "PATH", "language mode, agent,", "`process` failed")
+    os.rename(server.powershell + ".gone", server.powershell)
     key(farm, "stranger")
     farm.inventory({"web01": (server, {"key_file": "stranger", "known_hosts": farm.know(server.known()), "agent": False})})
     doctor(4, "passed host key", "failed login", "administrators_authorized_keys", "not reached process, language mode, agent,", "key file: `login` failed")

@@ -40,9 +40,10 @@ class Server:
         bin = os.path.join(folder, "bin")
         os.makedirs(bin)
         subprocess.run([example, "host", self.host, os.path.basename(folder)], check=True)
-        with open(os.path.join(bin, "powershell.exe"), "w") as file:
+        self.powershell = os.path.join(bin, "powershell.exe")
+        with open(self.powershell, "w") as file:
             file.write(STAND_IN % (example, self.host))
-        os.chmod(file.name, 0o755)
+        os.chmod(self.powershell, 0o755)
         keys = [keygen(os.path.join(folder, "host_%s" % kind), kind) for kind in ("ed25519", "ecdsa")]
         self.config = os.path.join(folder, "sshd_config")
         lines = ["HostKey %s" % key for key in keys] + [
